@@ -1,0 +1,3 @@
+module github.com/ftpretry/ftpretry
+
+go 1.25.0
