@@ -111,6 +111,10 @@ func (p *Policy) shaped() bool {
 	return p.Initial != 0 || p.Max != 0 || p.Multiplier != 0 || p.Jitter != 0
 }
 
+// horizon is 73 years: no wait needs more, and twice it, which full jitter
+// makes, still fits in a time.Duration and in a float64 exactly.
+const horizon = time.Duration(1) << 61
+
 // resolve returns the policy for failures of class, with every default filled
 // in: no field of the result needs interpretation but the negative ones.
 func (p *Policy) resolve(class transient.Class) Policy {
@@ -127,6 +131,7 @@ func (p *Policy) resolve(class transient.Class) Policy {
 	if own.BackOff == nil && !own.shaped() {
 		r.BackOff = p.BackOff
 	}
+	r.Initial, r.Max = min(r.Initial, horizon), min(r.Max, horizon)
 	if own.Initial == 0 {
 		// In floating point, because 30 times a long Initial overflows.
 		first := min(float64(r.Initial)*factor(class), float64(r.Max))

@@ -77,7 +77,7 @@ func (s *Schedule) Next(now time.Time, class transient.Class, progressed bool, h
 		return 0, StopBackOff
 	}
 	if p.BackOff == nil {
-		wait = fold(wait, min(p.Max, horizon))
+		wait = fold(wait, p.Max)
 	}
 	wait = max(wait, hint, 0)
 	// Written as a difference: the sum overflows for an Elapsed of "for ever".
@@ -124,10 +124,6 @@ func (s *Schedule) backOff(class transient.Class, p *Policy) backoff.BackOff {
 	return b
 }
 
-// horizon is 73 years: no wait needs more, and twice it, which full jitter
-// makes, still fits in a time.Duration.
-const horizon = time.Duration(1) << 61
-
 func (p *Policy) newBackOff() backoff.BackOff {
 	if p.BackOff != nil {
 		b := p.BackOff()
@@ -138,8 +134,8 @@ func (p *Policy) newBackOff() backoff.BackOff {
 		return b
 	}
 	return backoff.NewExponentialBackOff(
-		backoff.WithInitialInterval(min(p.Initial, horizon)),
-		backoff.WithMaxInterval(min(p.Max, horizon)),
+		backoff.WithInitialInterval(p.Initial),
+		backoff.WithMaxInterval(p.Max),
 		backoff.WithMultiplier(p.Multiplier),
 		backoff.WithRandomizationFactor(max(p.Jitter, 0)),
 		backoff.WithMaxElapsedTime(0), // its clock starts at the first failure, ours at the transaction's start
