@@ -36,11 +36,12 @@ const unit = 1_000_000_000
 // pays for, 0 meaning 0.1; burst is how many can be saved up, 0 meaning 10. The
 // error is an [*Error].
 func NewBudget(ratio float64, burst int) (*Budget, error) {
-	if !(ratio >= 0 && ratio <= math.MaxInt32) {
+	const most = 1_000_000_000
+	if !(ratio >= 0 && ratio <= most) { // as what is allowed, for NaN fails every comparison
 		return nil, refuse("budget ratio", number(ratio), "a number of replays for each transaction, such as 0.1")
 	}
-	if burst < 0 || burst > math.MaxInt32 {
-		return nil, refuse("budget burst", strconv.Itoa(burst), fmt.Sprintf("a number of replays from 1 to %d", math.MaxInt32))
+	if burst < 0 || burst > most {
+		return nil, refuse("budget burst", strconv.Itoa(burst), fmt.Sprintf("a number of replays from 1 to %d, or 0 for the default", most))
 	}
 	b := &Budget{ratio: int64(math.Round(ratio * unit)), burst: int64(burst) * unit}
 	if ratio > 0 && b.ratio == 0 {

@@ -3,7 +3,8 @@ package policy
 import (
 	"bytes"
 	"encoding/json"
-	"io"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -58,17 +59,19 @@ func (p *Policy) UnmarshalJSON(data []byte) error {
 		return nil
 	}
 	var text string
-	if json.Unmarshal(data, &text) == nil {
+	err := json.Unmarshal(data, &text)
+	if err == nil {
 		return p.Set(text)
+	}
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return refuse("", string(data), "valid JSON: "+err.Error())
 	}
 	var q Policy
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
 	if err := q.readObject(dec, ""); err != nil {
 		return err
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return refuse("", string(data), "one JSON object and nothing after it")
 	}
 	if err := q.Validate(); err != nil {
 		return err
@@ -113,7 +116,7 @@ func (p *Policy) readField(dec *json.Decoder, prefix, key string) error {
 	}
 	token, err := dec.Token()
 	if err != nil {
-		return refuseJSON(prefix+key, err)
+		return err
 	}
 	_, quoted := field.(*time.Duration)
 	switch value := token.(type) {
@@ -132,30 +135,28 @@ func (p *Policy) readField(dec *json.Decoder, prefix, key string) error {
 	case nil:
 		return refuse(prefix+key, "null", "a value, or the key left out")
 	default:
-		return refuse(prefix+key, "true or false", "a number or a duration")
+		return refuse(prefix+key, fmt.Sprint(value), "a number or a duration")
 	}
 }
 
-// members reads an object and calls read for each key, to read its value.
+// members reads an object and calls read for each key, to read its value. The
+// decoder's own errors are passed on as they are: none is left, because
+// UnmarshalJSON has checked the syntax.
 func members(dec *json.Decoder, prefix string, read func(key string) error) error {
-	where := strings.TrimSuffix(prefix, ".")
 	token, err := dec.Token()
 	if err != nil {
-		return refuseJSON(where, err)
+		return err
 	}
 	if token != json.Delim('{') {
-		return refuse(where, show(token), `a JSON object such as {"attempts":8,"initial":"500ms"}`)
+		return refuse(strings.TrimSuffix(prefix, "."), fmt.Sprint(token), `a JSON object such as {"attempts":8,"initial":"500ms"}`)
 	}
 	seen := make(map[string]bool)
 	for dec.More() {
 		token, err := dec.Token()
 		if err != nil {
-			return refuseJSON(where, err)
+			return err
 		}
-		key, ok := token.(string)
-		if !ok {
-			return refuse(where, show(token), "a key in quotes")
-		}
+		key := fmt.Sprint(token)
 		if seen[key] {
 			return refuse("key", prefix+key, "it only once")
 		}
@@ -164,22 +165,6 @@ func members(dec *json.Decoder, prefix string, read func(key string) error) erro
 			return err
 		}
 	}
-	if _, err := dec.Token(); err != nil { // the closing brace
-		return refuseJSON(where, err)
-	}
-	return nil
-}
-
-func show(token json.Token) string {
-	data, err := json.Marshal(token)
-	if d, ok := token.(json.Delim); ok || err != nil {
-		return d.String()
-	}
-	return string(data)
-}
-
-// refuseJSON is for bytes that are no JSON: only a direct call of UnmarshalJSON
-// can bring them.
-func refuseJSON(where string, err error) error {
-	return refuse(where, err.Error(), "valid JSON")
+	_, err = dec.Token() // the closing brace
+	return err
 }
