@@ -1,5 +1,7 @@
 package retrytest
 
+import "time"
+
 // Cut is how a connection is ended.
 type Cut int
 
@@ -41,6 +43,11 @@ type Fault struct {
 	At        int64 // bytes of the data connection before Data or StallData acts; counted from the start of this transfer
 	StallData bool  // the data connection falls silent after At bytes, until the client hangs up
 	Early     bool  // the final reply is sent before the data
+
+	Silent bool // the preliminary reply (150) is not sent
+
+	Delay time.Duration // waited before anything else
+	Run   func()        // called when the fault acts, after Delay and before anything is sent; must not call Server.Close
 
 	Control Cut    // then ends the control connection
 	Push    string // after the command's reply, this is sent unasked: "421 Timeout."; before Control acts

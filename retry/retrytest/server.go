@@ -1,0 +1,277 @@
+package retrytest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+)
+
+// settle is how long a new connection waits for a place when MaxSessions is
+// reached: a client that hung up a moment ago may not have been noticed yet,
+// and its place must not be counted.
+const settle = 25 * time.Millisecond
+
+// Server is an FTP server on the loopback interface, or in memory. All its
+// methods are safe for concurrent use. End it by Close.
+//
+// A session counts against Config.MaxSessions from its greeting until it sends
+// QUIT or its connection ends.
+type Server struct {
+	cfg    Config
+	lacks  map[string]bool
+	net    network
+	tree   tree
+	script script
+	log    journal
+	addr   *net.TCPAddr   // set by Start
+	done   sync.WaitGroup // the accept loop and every session
+
+	mu       sync.Mutex
+	left     chan struct{} // closed and renewed whenever a session leaves
+	ln       listener      // nil while down
+	closed   bool
+	sessions map[*session]struct{}
+	count    int // sessions so far
+}
+
+// NewServer starts a server for a test: it fails the test when it cannot, and
+// closes the server when the test ends. Inside a testing/synctest bubble, set
+// Config.InMemory.
+func NewServer(tb TB, cfg Config) *Server {
+	tb.Helper()
+	s, err := Start(cfg)
+	if err != nil {
+		tb.Fatalf("cannot start the FTP server: %v", err)
+		return nil
+	}
+	tb.Cleanup(s.Close)
+	return s
+}
+
+// Start starts a server for a program. The caller ends it by Close.
+func Start(cfg Config) (*Server, error) {
+	cfg, err := cfg.check()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		cfg: cfg, lacks: cfg.lacks(), net: loopback{},
+		log:      journal{size: cfg.LogSize},
+		left:     make(chan struct{}),
+		sessions: make(map[*session]struct{}),
+	}
+	port := 0
+	if cfg.InMemory {
+		s.net, port = newMemory(), 21
+	}
+	if cfg.Root == "" {
+		s.tree = newMemTree(cfg.Quirks)
+	} else if s.tree, err = newDiskTree(cfg.Root); err != nil {
+		return nil, fmt.Errorf("retrytest: cannot serve Config.Root: %w", err)
+	}
+	s.script.add(cfg.Faults)
+	if err := s.up(port); err != nil {
+		return nil, errors.Join(err, s.tree.close())
+	}
+	return s, nil
+}
+
+// up listens on the port and starts to accept.
+func (s *Server) up(port int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return errors.New("retrytest: the server is closed: start a new one")
+	case s.ln != nil:
+		return nil
+	}
+	ln, err := s.net.listen(port)
+	if err != nil {
+		return fmt.Errorf("retrytest: cannot listen: %w", err)
+	}
+	s.ln = ln
+	if s.addr == nil {
+		s.addr = ln.Addr().(*net.TCPAddr) // never changes: Up takes the same port
+	}
+	s.done.Add(1)
+	go s.accept(ln)
+	return nil
+}
+
+// accept runs until the listener is closed.
+func (s *Server) accept(ln listener) {
+	defer s.done.Done()
+	for {
+		conn, err := ln.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			continue // a connection that ended before it was accepted
+		}
+		s.mu.Lock()
+		if s.closed || s.ln != ln {
+			s.mu.Unlock()
+			_ = conn.Close()
+			return
+		}
+		s.count++
+		c := newSession(s, s.count, conn)
+		s.done.Add(1)
+		s.sessions[c] = struct{}{}
+		s.mu.Unlock()
+		go c.run()
+	}
+}
+
+// admit waits for one of the MaxSessions places and tells whether it got one.
+func (s *Server) admit(c *session) bool {
+	if s.cfg.MaxSessions == 0 {
+		return true
+	}
+	var patience *time.Timer
+	for {
+		s.mu.Lock()
+		before := 0
+		for other := range s.sessions {
+			if other.id < c.id {
+				before++
+			}
+		}
+		left := s.left
+		s.mu.Unlock()
+		if before < s.cfg.MaxSessions {
+			return true
+		}
+		if patience == nil {
+			patience = time.NewTimer(settle)
+			defer patience.Stop()
+		}
+		select {
+		case <-left:
+		case <-c.gone:
+			return false
+		case <-patience.C:
+			return false
+		}
+	}
+}
+
+// leave gives up a session's place. It may be called more than once.
+func (s *Server) leave(c *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, there := s.sessions[c]; there {
+		delete(s.sessions, c)
+		close(s.left)
+		s.left = make(chan struct{})
+	}
+}
+
+// Addr is where clients connect: "127.0.0.1:" and a free port, or
+// "192.0.2.1:21" in memory. It stays the same after Down and Up.
+func (s *Server) Addr() string { return s.addr.String() }
+
+// Dial connects to the server, or to a port it opened for data. In memory it is
+// the only way to do so, and of the address only the port matters. It fits the
+// Dial field of the client's Config, and through a closure
+// ftp.DialWithDialFunc.
+func (s *Server) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	return s.net.dial(ctx, network, addr)
+}
+
+// Inject adds faults to the end of the script. Their counting starts now.
+// A fault that makes no sense, such as one that names no command, never acts;
+// in Config.Faults it is an error of Start.
+func (s *Server) Inject(faults ...Fault) { s.script.add(faults) }
+
+// ClearFaults empties the script.
+func (s *Server) ClearFaults() { s.script.clear() }
+
+// Pending is the number of faults that have not been used up. One with
+// Times < 0 never is.
+func (s *Server) Pending() int { return s.script.pending() }
+
+// Log returns what the server received and answered, in the order of receiving.
+func (s *Server) Log() []Event { return s.log.events() }
+
+// Commands returns the command lines of all sessions in the order of
+// receiving, such as "STOR a.txt". Connect stands for a new control connection.
+func (s *Server) Commands() []string {
+	events := s.log.events()
+	lines := make([]string, len(events))
+	for i, e := range events {
+		lines[i] = e.String()
+	}
+	return lines
+}
+
+// ResetLog forgets the events so far.
+func (s *Server) ResetLog() { s.log.reset() }
+
+// live returns the sessions of this moment.
+func (s *Server) live() []*session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]*session, 0, len(s.sessions))
+	for c := range s.sessions {
+		all = append(all, c)
+	}
+	return all
+}
+
+// Push sends a reply that nobody asked for, such as "421 Timeout.", to every
+// session that is waiting for a command. It does not end the sessions; Kick
+// does.
+func (s *Server) Push(reply string) {
+	for _, c := range s.live() {
+		c.push(reply)
+	}
+}
+
+// Kick ends the control and data connections of every session: by FIN or RST.
+// Keep does nothing. It does not wait until the sessions have noticed.
+func (s *Server) Kick(cut Cut) {
+	if cut == Keep {
+		return
+	}
+	for _, c := range s.live() {
+		c.kill(cut)
+	}
+}
+
+// Sessions is the number of control connections that have a place now.
+func (s *Server) Sessions() int { return len(s.live()) }
+
+// Down stops listening, so that connections are refused, and cuts every
+// session by FIN. The tree, the script and the log stay.
+func (s *Server) Down() {
+	s.mu.Lock()
+	ln := s.ln
+	s.ln = nil
+	s.mu.Unlock()
+	if ln != nil {
+		_ = ln.Close()
+	}
+	s.Kick(FIN)
+}
+
+// Up listens again on the same address after Down. It is an error when another
+// program has taken the port meanwhile.
+func (s *Server) Up() error { return s.up(s.addr.Port) }
+
+// Close ends the server and waits for every goroutine of it. It may be called
+// more than once. A directory on disk stays as it is; the tree in memory can
+// still be read.
+func (s *Server) Close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.Down()
+	s.done.Wait()
+	_ = s.tree.close()
+}
