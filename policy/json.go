@@ -156,7 +156,7 @@ func members(dec *json.Decoder, prefix string, read func(key string) error) erro
 		if err != nil {
 			return err
 		}
-		key := fmt.Sprint(token)
+		key := strings.ToLower(fmt.Sprint(token))
 		if seen[key] {
 			return refuse("key", prefix+key, "it only once")
 		}

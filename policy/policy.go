@@ -140,6 +140,5 @@ func (p *Policy) resolve(class transient.Class) Policy {
 	if own.Max == 0 {
 		r.Max = max(r.Max, r.Initial) // the class's own Initial was meant
 	}
-	r.Initial = min(r.Initial, r.Max)
 	return r
 }

@@ -147,7 +147,7 @@ func (p *Policy) newBackOff() backoff.BackOff {
 // after exactly the same time.
 func fold(wait, longest time.Duration) time.Duration {
 	if wait > longest {
-		wait = 2*longest - wait
+		return 2*longest - wait
 	}
-	return max(wait, 0)
+	return wait
 }

@@ -109,6 +109,20 @@ func TestScheduleWaitsAsThePolicySays(t *testing.T) {
 				{class: transient.Storage, stop: policy.StopAttempts},
 			},
 		},
+		"a class that sets everything inherits nothing": {
+			policy.Policy{
+				Initial: 9 * s, Max: 9 * s, Multiplier: 9, Jitter: 1, Attempts: 9, Elapsed: 1,
+				Classes: storage(policy.Policy{Initial: s, Max: 3 * s, Multiplier: 2, Jitter: -1, Attempts: 4, Elapsed: time.Hour}),
+			},
+			[]step{
+				{class: transient.Storage, wait: s}, {class: transient.Storage, wait: 2 * s},
+				{class: transient.Storage, wait: 3 * s}, {class: transient.Storage, stop: policy.StopAttempts},
+			},
+		},
+		"a factor leaves a wait that can grow": {
+			policy.Policy{Initial: 3, Max: 5, Jitter: -1},
+			[]step{{class: transient.DataChannel, wait: 1}, {class: transient.DataChannel, wait: 2}, {class: transient.DataChannel, wait: 4}},
+		},
 		"the first wait of a class may exceed the policy's maximum": {
 			policy.Policy{Max: 30 * s, Jitter: -1, Classes: storage(policy.Policy{Initial: time.Minute})},
 			[]step{{class: transient.Storage, wait: time.Minute}, {class: transient.Storage, wait: time.Minute}},
@@ -298,13 +312,25 @@ func TestOwnBackOffMakesTheWaits(t *testing.T) {
 				{class: transient.Network, wait: 3 * s},
 			},
 		},
+		"but not of a class that sets any figure of its own": {
+			policy.Policy{BackOff: from(50), Jitter: -1, Classes: map[transient.Class]policy.Policy{
+				transient.Busy:     {Initial: 2 * s},
+				transient.Security: {Max: 10 * s},
+				transient.Overload: {Multiplier: 3},
+				transient.Network:  {Jitter: -0.5},
+			}},
+			[]step{
+				{class: transient.Busy, wait: 2 * s}, {class: transient.Security, wait: s},
+				{class: transient.Overload, wait: 5 * s}, {class: transient.Network, wait: s},
+			},
+		},
 		"and ends the transaction if there is none": {
 			policy.Policy{BackOff: func() backoff.BackOff { return nil }},
 			[]step{{class: transient.Busy, stop: policy.StopBackOff}},
 		},
 		"and a negative wait other than stop is no wait": {
 			policy.Policy{BackOff: func() backoff.BackOff { return backoff.NewConstantBackOff(-5 * s) }},
-			[]step{{class: transient.Busy, wait: 0}},
+			[]step{{class: transient.Busy, wait: 0}, {class: transient.Busy, hint: -s, wait: 0}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

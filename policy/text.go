@@ -94,7 +94,7 @@ func refuseKey(key string) error {
 //	attempts=8 initial=500ms max=30s storage.initial=1m
 //
 // Items are separated by spaces, line ends or commas, and may come in any
-// order, each once. The keys are attempts, initial, max, multiplier, jitter,
+// order and letter case, each once. The keys are attempts, initial, max, multiplier, jitter,
 // elapsed and attempt-timeout; with the name of a class before it (busy.,
 // storage., overload., datachannel., security. or network.) a key holds for
 // failures of that class only. As in the struct a 0 is the default, so no
@@ -108,6 +108,7 @@ func Parse(text string) (Policy, error) {
 		if !ok || key == "" || value == "" {
 			return Policy{}, refuse("", item, "key=value without spaces, such as attempts=8")
 		}
+		key = strings.ToLower(key)
 		if seen[key] {
 			return Policy{}, refuse(key, value, "it only once")
 		}

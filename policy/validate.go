@@ -121,25 +121,17 @@ func duration(d time.Duration) string {
 
 func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
 
-// replayed are the classes a policy can speak of: the others are never
+// parseClass finds a class that a policy can speak of: the others are never
 // replayed, so a wait for them would be a mistake.
-var replayed = [...]transient.Class{
-	transient.Busy, transient.Storage, transient.Overload,
-	transient.DataChannel, transient.Security, transient.Network,
-}
-
 func parseClass(name string) (transient.Class, bool) {
-	for _, class := range replayed {
-		if class.String() == name {
-			return class, true
-		}
-	}
-	return transient.Unknown, false
+	class, err := transient.ParseClass(name)
+	return class, err == nil && transient.Verdict{Class: class}.Transient()
 }
 
+// classNames lists what parseClass accepts.
 func classNames() string {
 	var names []string
-	for _, class := range replayed {
+	for class := transient.Permanent + 1; class <= transient.Network; class++ {
 		names = append(names, class.String())
 	}
 	return strings.Join(names, ", ")
