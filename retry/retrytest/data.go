@@ -12,7 +12,7 @@ import (
 // openPassive listens for one data connection and returns the port. A listener
 // of an earlier EPSV or PASV is given up, as RFC 959 section 3.2 lets it be.
 func (s *session) openPassive() (*net.TCPAddr, error) {
-	ln, err := s.srv.net.listen(0)
+	ln, err := s.srv.net.listenData()
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package retrytest
 
 import (
 	"context"
-	"errors"
 	"net"
 	"os"
 	"strconv"
@@ -10,39 +9,6 @@ import (
 	"syscall"
 	"time"
 )
-
-// network is where a server listens: the loopback interface or memory.
-type network interface {
-	listen(port int) (listener, error) // port 0 = any
-	dial(ctx context.Context, network, addr string) (net.Conn, error)
-}
-
-// listener is what *net.TCPListener and memListener have in common.
-type listener interface {
-	net.Listener
-	SetDeadline(time.Time) error
-}
-
-// loopback is the network of real sockets.
-type loopback struct{}
-
-func (loopback) listen(port int) (listener, error) {
-	// Keep-alive probes and multipath TCP cost system calls on every accept
-	// and mean nothing on the loopback interface.
-	lc := net.ListenConfig{KeepAlive: -1}
-	lc.SetMultipathTCP(false)
-	ln, err := lc.Listen(context.Background(), "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-	if err != nil {
-		return nil, err
-	}
-	return ln.(*net.TCPListener), nil
-}
-
-func (loopback) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	d := net.Dialer{KeepAlive: -1}
-	d.SetMultipathTCP(false)
-	return d.DialContext(ctx, network, addr)
-}
 
 // The addresses of the network in memory are from TEST-NET-1 (RFC 5737).
 var (
@@ -95,6 +61,10 @@ func (m *memory) listen(port int) (listener, error) {
 	m.listeners[port] = l
 	return l, nil
 }
+
+func (m *memory) listenData() (listener, error) { return m.listen(0) }
+
+func (m *memory) hold(int) func() { return func() {} }
 
 func (m *memory) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	fail := func(err error) error {
@@ -208,20 +178,3 @@ func (l *memListener) SetDeadline(t time.Time) error {
 	l.changed.Broadcast()
 	return nil
 }
-
-// abort resets a connection of either network: the peer sees ECONNRESET.
-func abort(c net.Conn) {
-	switch c := c.(type) {
-	case *memConn:
-		c.abort()
-	case *net.TCPConn:
-		// Linger 0 makes Close send RST (RFC 9293 section 3.6, Linux tcp(7)).
-		_ = c.SetLinger(0)
-		_ = c.Close()
-	default:
-		_ = c.Close()
-	}
-}
-
-// timedOut tells a passed deadline from a broken connection.
-func timedOut(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }

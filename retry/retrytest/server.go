@@ -32,6 +32,7 @@ type Server struct {
 	mu       sync.Mutex
 	left     chan struct{} // closed and renewed whenever a session leaves
 	ln       listener      // nil while down
+	release  func()        // while down: lets the port go
 	closed   bool
 	sessions map[*session]struct{}
 	count    int // sessions so far
@@ -94,6 +95,10 @@ func (s *Server) up(port int) error {
 		return fmt.Errorf("retrytest: cannot listen: %w", err)
 	}
 	s.ln = ln
+	if s.release != nil {
+		s.release()
+		s.release = nil
+	}
 	if s.addr == nil {
 		s.addr = ln.Addr().(*net.TCPAddr) // never changes: Up takes the same port
 	}
@@ -111,7 +116,10 @@ func (s *Server) accept(ln listener) {
 			return
 		}
 		if err != nil {
-			continue // a connection that ended before it was accepted
+			// A connection that ended before it was accepted, or no file
+			// descriptor left: the pause keeps the latter from spinning.
+			time.Sleep(time.Millisecond)
+			continue
 		}
 		s.mu.Lock()
 		if s.closed || s.ln != ln {
@@ -251,17 +259,16 @@ func (s *Server) Sessions() int { return len(s.live()) }
 // session by FIN. The tree, the script and the log stay.
 func (s *Server) Down() {
 	s.mu.Lock()
-	ln := s.ln
-	s.ln = nil
-	s.mu.Unlock()
-	if ln != nil {
-		_ = ln.Close()
+	if s.ln != nil {
+		_ = s.ln.Close()
+		s.ln = nil
+		s.release = s.net.hold(s.addr.Port)
 	}
+	s.mu.Unlock()
 	s.Kick(FIN)
 }
 
-// Up listens again on the same address after Down. It is an error when another
-// program has taken the port meanwhile.
+// Up listens again on the same address after Down.
 func (s *Server) Up() error { return s.up(s.addr.Port) }
 
 // Close ends the server and waits for every goroutine of it. It may be called
@@ -272,6 +279,12 @@ func (s *Server) Close() {
 	s.closed = true
 	s.mu.Unlock()
 	s.Down()
+	s.mu.Lock()
+	if s.release != nil {
+		s.release()
+		s.release = nil
+	}
+	s.mu.Unlock()
 	s.done.Wait()
 	_ = s.tree.close()
 }

@@ -176,7 +176,9 @@ func (s *session) execute(verb, arg string) {
 	if f.refuses() {
 		if commands[verb].data != nil {
 			s.rest = 0
-			s.closePassive()
+			if f.final("") != "" || f.Control != Keep {
+				s.closePassive() // a server that is silent leaves it open
+			}
 		}
 		s.finish(event, f, "", 0)
 		return

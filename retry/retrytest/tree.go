@@ -113,6 +113,20 @@ func (s *Server) WriteFile(name string, data []byte) error {
 	return errors.Join(err, f.close())
 }
 
+// Truncate sets the size of a file and makes it if need be. What it gains reads
+// as zeros and, in memory, takes no room: a file for a download of gigabytes.
+func (s *Server) Truncate(name string, size int64) error {
+	name = clean(name)
+	if err := s.mkdirs(path.Dir(name)); err != nil {
+		return err
+	}
+	f, err := s.tree.create(name, false)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.truncate(size), f.close())
+}
+
 // sliceReader is a bytes.Reader without WriteTo or Seek.
 type sliceReader struct{ rest []byte }
 
