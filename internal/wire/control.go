@@ -1,0 +1,308 @@
+package wire
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/textproto"
+	"time"
+)
+
+// longestReply bounds the time of one reply of many lines, as a multiple of
+// the reply timeout. z/OS sends a line a minute while a data set is busy; a
+// server that does so for ever is given up all the same.
+const longestReply = 30
+
+// hurriedReply bounds the wait for the final reply of a transfer whose data
+// connection failed or was abandoned. pure-ftpd 1.0.50 sends none when the
+// client hangs up on a RETR.
+const hurriedReply = 10 * time.Second
+
+// control is the control connection as the ftp package sees it. It hands over
+// whole reply lines only, so that a line cut by the end of the connection is
+// never taken for a reply, and never more than one line a Read, so that what
+// the ftp package has consumed is known exactly.
+type control struct {
+	s    *Session
+	conn net.Conn // with TLS on it, where there is TLS
+	raw  net.Conn // beneath: deadlines, half-close, peek
+
+	buf     []byte // received: buf[r:d] is handed over next, buf[d:w] is unexamined
+	r, d, w int
+	replay  []byte // the greeting, read before TLS, for the ftp package to read again
+	err     error  // why the connection cannot be used; sticky
+
+	reply    reply
+	began    time.Time        // when the wait for the present reply began
+	limit    time.Time        // no reply is awaited beyond this; zero = no such limit
+	pending  int              // replies owed by the server
+	extra    bool             // a reply came that nobody asked for
+	hurry    bool             // the transfer failed: its final reply is awaited only briefly
+	cmd      []byte           // the last command, without the arguments of PASS and ACCT
+	verb     int              // length of its verb
+	partial  bool             // the command's line is not complete yet
+	sent     bool             // it was handed to the network whole
+	begun    bool             // a preliminary reply was read
+	answered bool             // its final reply was read
+	answers  int              // final replies since Bind
+	altered  bool             // a command was sent that changes the session's state
+	refusal  *textproto.Error // the last reply of 400 and above since Bind
+}
+
+func newControl(s *Session, conn net.Conn) *control {
+	return &control{s: s, conn: conn, raw: conn, buf: make([]byte, 1024), pending: 1}
+}
+
+// Read hands over the rest of the line that was received last, or waits for
+// another one.
+func (c *control) Read(p []byte) (int, error) {
+	if len(c.replay) > 0 {
+		n := copy(p, c.replay)
+		c.replay = c.replay[n:]
+		return n, nil
+	}
+	if c.r == c.d {
+		if err := c.next(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, c.buf[c.r:c.d])
+	c.r += n
+	return n, nil
+}
+
+// next makes buf[r:d] the next whole line.
+func (c *control) next() error {
+	if c.err != nil {
+		return c.err
+	}
+	if c.pending <= 0 {
+		return c.fail(errors.New("connection out of step: a reply is awaited that no command asked for"))
+	}
+	for {
+		if i := bytes.IndexByte(c.buf[c.d:c.w], '\n'); i >= 0 {
+			line := c.buf[c.d : c.d+i+1]
+			c.r, c.d = c.d, c.d+i+1
+			done, err := c.reply.line(line)
+			if err != nil {
+				return c.fail(err)
+			}
+			if done {
+				c.complete()
+			}
+			return nil
+		}
+		if !c.reply.open && !plausible(c.buf[c.d:c.w]) {
+			return c.fail(notFTP(c.buf[c.d:c.w]))
+		}
+		if err := c.fill(); err != nil {
+			return c.fail(err)
+		}
+	}
+}
+
+// fill receives more of an unfinished line. The deadline is set anew for each
+// line, not for each byte: a server that sends a byte a second is given up.
+func (c *control) fill() error {
+	if c.r > 0 {
+		c.w = copy(c.buf, c.buf[c.d:c.w])
+		c.r, c.d = 0, 0
+	}
+	if c.w == len(c.buf) {
+		if len(c.buf) >= maxReply {
+			return tooLong()
+		}
+		c.buf = append(c.buf, make([]byte, len(c.buf))...)
+	}
+	if c.w == 0 {
+		c.arm()
+	}
+	n, err := c.conn.Read(c.buf[c.w:])
+	c.w += n
+	if n > 0 {
+		return nil
+	}
+	if err == io.EOF && c.w > 0 {
+		err = io.ErrUnexpectedEOF
+	}
+	return c.explain(err)
+}
+
+// arm sets the deadline of the next line.
+func (c *control) arm() {
+	now := time.Now()
+	if !c.reply.open {
+		c.began = now
+	}
+	wait := c.s.cfg.Reply
+	if c.hurry {
+		wait = min(wait, hurriedReply)
+	}
+	t := now.Add(wait)
+	if most := c.began.Add(longestReply * c.s.cfg.Reply); t.After(most) {
+		t = most
+	}
+	if !c.limit.IsZero() && t.After(c.limit) {
+		t = c.limit
+	}
+	_ = c.raw.SetReadDeadline(t)
+	c.s.holdInterrupt(c.raw)
+}
+
+// complete takes note of a whole reply.
+func (c *control) complete() {
+	code := c.reply.code
+	if code >= 400 {
+		c.refusal = c.reply.err()
+	}
+	if code < 200 {
+		// A preliminary reply. 120 in place of a greeting is final for the
+		// ftp package; the connection is not used after it.
+		c.begun = true
+		return
+	}
+	c.pending--
+	c.answered = true
+	c.answers++
+	c.hurry = false
+}
+
+// explain says in the words of this package why a read or write failed.
+func (c *control) explain(err error) error {
+	if cause := c.s.interruption(); cause != nil {
+		return cause
+	}
+	if isTimeout(err) {
+		what := "a greeting"
+		if len(c.cmd) > 0 {
+			what = "a reply to " + string(c.cmd[:c.verb])
+		}
+		return &timeoutError{text: fmt.Sprintf("no end of %s within %s", what, time.Since(c.began).Round(time.Millisecond)), err: err}
+	}
+	return err
+}
+
+func (c *control) fail(err error) error {
+	if c.err == nil {
+		c.err = err
+	}
+	return c.err
+}
+
+// Write sends a command. The ftp package writes a command of up to 4 KiB, its
+// end included, in one call.
+func (c *control) Write(p []byte) (int, error) {
+	if c.err != nil {
+		return 0, c.err
+	}
+	if !c.partial {
+		if err := c.begin(p); err != nil {
+			return 0, err
+		}
+	}
+	_ = c.raw.SetWriteDeadline(time.Now().Add(c.s.cfg.Reply))
+	c.s.holdInterrupt(c.raw)
+	n, err := c.conn.Write(p)
+	if err != nil {
+		return n, c.fail(c.explain(err))
+	}
+	c.partial = p[len(p)-1] != '\n'
+	if !c.partial {
+		c.sent = true
+		c.pending++
+	}
+	return n, nil
+}
+
+// begin takes note of the command that p begins, and refuses it where sending
+// it would be wrong.
+func (c *control) begin(p []byte) error {
+	verb := p
+	if i := bytes.IndexAny(p, " \r\n"); i >= 0 {
+		verb = p[:i]
+	}
+	if err := c.s.mayUse(string(verb)); err != nil {
+		return c.fail(err)
+	}
+	c.cmd, c.verb = append(c.cmd[:0], verb...), len(verb)
+	c.sent, c.begun, c.answered, c.hurry = false, false, false, false
+	switch string(verb) {
+	case "PASS", "ACCT", "ADAT":
+		c.altered = true
+	case "USER", "REIN", "CWD", "XCWD", "CDUP", "XCUP", "TYPE", "MODE", "STRU", "PBSZ", "PROT", "OPTS", "SITE", "SMNT":
+		c.altered = true
+		fallthrough
+	default:
+		c.cmd = append(c.cmd[:0], bytes.TrimRight(p, "\r\n")...)
+	}
+	return c.unasked()
+}
+
+// unasked refuses to send a command while there is a reply that nobody asked
+// for, or one that nobody has read: the server's answer would be taken for
+// another command's. A 421 pushed while the connection was idle is such a reply.
+func (c *control) unasked() error {
+	if c.pending == 0 && c.d == c.w && c.r == c.d {
+		return nil
+	}
+	c.extra = true
+	for c.d < c.w {
+		i := bytes.IndexByte(c.buf[c.d:c.w], '\n')
+		if i < 0 {
+			break
+		}
+		done, err := c.reply.line(c.buf[c.d : c.d+i+1])
+		c.d += i + 1
+		if err != nil {
+			return c.fail(err)
+		}
+		if done {
+			if c.reply.code >= 400 {
+				c.refusal = c.reply.err()
+			}
+			return c.fail(fmt.Errorf("connection out of step, %s not sent: %w", c.cmd[:c.verb], c.reply.err()))
+		}
+	}
+	return c.fail(fmt.Errorf("connection out of step, %s not sent: the reply before it was not read", c.cmd[:c.verb]))
+}
+
+// Close ends the connection at once; a TLS connection says so to the server
+// first, unless the session was interrupted.
+func (c *control) Close() error {
+	_ = c.fail(net.ErrClosed)
+	if c.s.interruption() != nil {
+		return c.raw.Close()
+	}
+	return c.conn.Close()
+}
+
+// command sends a line of our own and awaits its final reply, between two
+// commands of the ftp package.
+func (c *control) command(line string) error {
+	if _, err := c.Write([]byte(line + "\r\n")); err != nil {
+		return err
+	}
+	return c.await()
+}
+
+// await consumes replies until none is owed.
+func (c *control) await() error {
+	for c.pending > 0 {
+		if err := c.next(); err != nil {
+			return err
+		}
+		c.r = c.d
+	}
+	return nil
+}
+
+// The ftp package asks for an address to dial data connections to, and, with
+// DialWithShutTimeout, leaves a deadline behind; deadlines are ours.
+
+func (c *control) LocalAddr() net.Addr              { return c.raw.LocalAddr() }
+func (c *control) RemoteAddr() net.Addr             { return c.s.remote }
+func (c *control) SetDeadline(time.Time) error      { return nil }
+func (c *control) SetReadDeadline(time.Time) error  { return nil }
+func (c *control) SetWriteDeadline(time.Time) error { return nil }

@@ -1,0 +1,167 @@
+package wire
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"net"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	// bufferSize is what a copy through user space moves at once: large enough
+	// that a download to memory is no longer bound by the number of reads.
+	bufferSize = 256 << 10
+
+	// A zero-copy chunk begins small and grows while it is moved in a small
+	// part of the stall timeout, so that a slow line is not taken for a
+	// stalled one.
+	firstChunk = 256 << 10
+	mostChunk  = 8 << 20
+
+	// tlsPiece is what is written at once over TLS, where a write that timed
+	// out half-way cannot be continued: it must fit into the stall timeout.
+	tlsPiece = 32 << 10
+
+	// rearm is the part of the stall timeout after which a deadline is set
+	// anew: setting it at each read costs more than it tells.
+	rearm = 32
+)
+
+// buffers holds the copy buffers of all sessions.
+var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+
+// ReadFrom sends what r has, by sendfile where r is a regular file and there is
+// no TLS. When r fails, the connection is reset: an orderly close would make
+// the server store a truncated file as a complete one.
+func (d *Data) ReadFrom(r io.Reader) (int64, error) {
+	d.upload = true
+	if tcp, ok := d.raw.(*net.TCPConn); ok && d.tls == nil && regular(r) {
+		return d.chunks(io.LimitedReader{R: r}, tcp.ReadFrom, d.armWrite, d.sentBytes)
+	}
+	buf := buffers.Get().(*[bufferSize]byte)
+	defer buffers.Put(buf)
+	var total int64
+	for {
+		n, rerr := r.Read(buf[:])
+		if n < 0 || n > len(buf) {
+			n, rerr = 0, errors.New("reader returned an impossible count")
+		}
+		if n > 0 {
+			wrote, err := d.Write(buf[:n])
+			total += int64(wrote)
+			if err != nil {
+				return total, err
+			}
+		}
+		if rerr == io.EOF {
+			return total, nil
+		}
+		if rerr != nil {
+			return total, d.callerFailed(rerr)
+		}
+	}
+}
+
+// WriteTo receives into w until the server ends the connection, by splice
+// where w is a regular file and there is no TLS. It returns nil at the end of
+// the data, as io.Copy does.
+func (d *Data) WriteTo(w io.Writer) (int64, error) {
+	if tcp, ok := d.raw.(*net.TCPConn); ok && d.tls == nil && regular(w) {
+		if to, ok := w.(io.ReaderFrom); ok {
+			n, err := d.chunks(io.LimitedReader{R: tcp}, to.ReadFrom, d.armReadAlways, d.received)
+			d.eof = err == nil
+			return n, err
+		}
+	}
+	buf := buffers.Get().(*[bufferSize]byte)
+	defer buffers.Put(buf)
+	var total int64
+	for {
+		n, err := d.Read(buf[:])
+		if n > 0 {
+			wrote, werr := w.Write(buf[:n])
+			total += int64(max(0, min(wrote, n)))
+			if werr == nil && wrote != n {
+				werr = io.ErrShortWrite
+			}
+			if werr != nil {
+				return total, d.callerFailed(werr)
+			}
+		}
+		if err == io.EOF {
+			return total, nil
+		}
+		if err != nil {
+			return total, err
+		}
+	}
+}
+
+// chunks moves one side to the other inside the kernel, a chunk at a time, so
+// that the stall deadline can be set anew and bytes are counted.
+func (d *Data) chunks(lr io.LimitedReader, move func(io.Reader) (int64, error), arm func(), count func(int)) (int64, error) {
+	var total int64
+	chunk := int64(firstChunk)
+	for {
+		arm()
+		start := time.Now()
+		lr.N = chunk
+		n, err := move(&lr)
+		total += n
+		count(int(n))
+		switch took := time.Since(start); {
+		case err != nil && isTimeout(err) && n > 0 && d.mayGoOn():
+			chunk = firstChunk
+		case err != nil && !ofNetwork(err):
+			return total, d.callerFailed(err)
+		case err != nil:
+			return total, d.ended(err)
+		case n < chunk:
+			return total, nil
+		case took < d.s.cfg.Stall/rearm:
+			chunk = min(2*chunk, mostChunk)
+		default:
+			chunk = max(chunk/2, firstChunk)
+		}
+	}
+}
+
+// regular reports whether f is a regular file of the operating system, which
+// the kernel can copy to and from a socket. Windows spells the errors of that
+// in its own way, so that whose fault one is could not be told.
+func regular(f any) bool {
+	if runtime.GOOS == "windows" {
+		return false
+	}
+	if _, ok := f.(syscall.Conn); !ok {
+		return false
+	}
+	s, ok := f.(interface{ Stat() (fs.FileInfo, error) })
+	if !ok {
+		return false
+	}
+	info, err := s.Stat()
+	return err == nil && info.Mode().IsRegular()
+}
+
+// ofNetwork reports whether the error of a copy inside the kernel is the
+// socket's. Any other is taken for the file's, after which nothing is replayed:
+// the safe mistake.
+func ofNetwork(err error) bool {
+	if isTimeout(err) || errors.Is(err, net.ErrClosed) {
+		return true
+	}
+	for _, no := range []syscall.Errno{
+		syscall.EPIPE, syscall.ECONNRESET, syscall.ECONNABORTED, syscall.ETIMEDOUT, syscall.ENOTCONN,
+		syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.ENETDOWN, syscall.ENETRESET,
+	} {
+		if errors.Is(err, no) {
+			return true
+		}
+	}
+	return false
+}

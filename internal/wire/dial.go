@@ -1,0 +1,125 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/textproto"
+	"strconv"
+	"time"
+)
+
+// madeUp stands for a server whose connections have no TCP address (a proxy's,
+// a test's). The ftp package needs one to dial data connections to; DialFunc
+// puts the name of Config.Addr back. It is of TEST-NET-1, RFC 5737.
+var madeUp = net.IPv4(192, 0, 2, 1)
+
+// Connect makes the control connection of a session under ctx: dial, and with
+// TLS everything up to the end of the handshake. The session is bound to ctx
+// when it returns without an error. For a plain connection the greeting is
+// left to the ftp package.
+//
+// A session is returned with most errors, so that its Exchange can be asked;
+// it is closed then.
+func Connect(ctx context.Context, cfg *Config) (*Session, error) {
+	s := &Session{cfg: cfg}
+	s.interrupt = s.onDone
+	s.ctx = ctx
+	deadline := time.Now().Add(cfg.Connect)
+	host, port, err := net.SplitHostPort(cfg.Addr)
+	if err != nil {
+		return s, err
+	}
+	conn, err := s.dial(cfg.Addr)
+	if err != nil {
+		return s, err
+	}
+	s.remote, _ = conn.RemoteAddr().(*net.TCPAddr)
+	if s.remote == nil {
+		n, _ := strconv.Atoi(port)
+		s.remote = &net.TCPAddr{IP: madeUp, Port: n}
+		s.host = host
+	}
+	s.control = newControl(s, conn)
+	s.control.limit = deadline
+	s.peek = peeker(conn)
+	s.Bind(ctx)
+	if cfg.TLS != nil {
+		if err := s.secure(host); err != nil {
+			s.Unbind()
+			s.Close()
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// Greeted lifts the bound that Config.Connect sets to everything up to the
+// greeting.
+func (s *Session) Greeted() { s.control.limit = time.Time{} }
+
+// dial makes one connection, bounded by Config.Connect and the session's
+// context.
+func (s *Session) dial(addr string) (net.Conn, error) {
+	var conn net.Conn
+	var err error
+	if s.cfg.Dialer == nil {
+		d := net.Dialer{Timeout: s.cfg.Connect}
+		conn, err = d.DialContext(s.ctx, "tcp", addr)
+	} else {
+		ctx, cancel := context.WithTimeoutCause(s.ctx, s.cfg.Connect,
+			&timeoutError{text: fmt.Sprintf("no connection to %s within %s", addr, s.cfg.Connect), err: context.DeadlineExceeded})
+		conn, err = s.cfg.Dialer(ctx, "tcp", addr)
+		cancel()
+		if err == nil && conn == nil {
+			err = errors.New("Config.Dial returned neither a connection nor an error")
+		}
+	}
+	if err == nil {
+		return conn, nil
+	}
+	if s.ctx.Err() != nil {
+		return nil, context.Cause(s.ctx)
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		// Not the caller's context, as was just seen: our own timeout.
+		err = &timeoutError{text: fmt.Sprintf("no connection to %s within %s", addr, s.cfg.Connect)}
+	}
+	return nil, err
+}
+
+// DialFunc is the session's ftp.DialWithDialFunc: its first connection is the
+// control connection, the others are data connections.
+func (s *Session) DialFunc(_, addr string) (net.Conn, error) {
+	if !s.taken {
+		s.taken = true
+		return s.control, nil
+	}
+	d, err := s.openData(addr)
+	if err != nil {
+		// The server may push a reply later for the connection it waited for
+		// in vain (pyftpdlib does): not a session to use again.
+		s.Break(err)
+		return nil, err
+	}
+	return d, nil
+}
+
+func (s *Session) openData(addr string) (*Data, error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+		return nil, textproto.ProtocolError(fmt.Sprintf("server named port %s for a data connection", port))
+	}
+	if s.host != "" && host == madeUp.String() {
+		addr = net.JoinHostPort(s.host, port)
+	}
+	conn, err := s.dial(addr)
+	if err != nil {
+		return nil, err
+	}
+	return s.newData(conn), nil
+}

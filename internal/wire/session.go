@@ -1,0 +1,286 @@
+// Package wire owns every network connection of an FTP session: its deadlines,
+// its context, its TLS, and the knowledge of what was said on it. The ftp
+// package speaks the protocol over connections that this package hands to it.
+package wire
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/textproto"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Config is how the connections of a session are made. Every duration must be
+// positive.
+type Config struct {
+	Addr     string                                                            // host:port
+	TLS      *tls.Config                                                       // nil = plain FTP
+	Implicit bool                                                              // TLS from the first byte, not by AUTH TLS
+	Dialer   func(ctx context.Context, network, addr string) (net.Conn, error) // nil = net.Dialer
+	Connect  time.Duration                                                     // dial, TLS and greeting together; a data dial
+	Reply    time.Duration                                                     // each line of a reply
+	Stall    time.Duration                                                     // no byte moved on a data connection
+}
+
+// Session is the control connection of one FTP session and its data connection
+// of the moment. It is not for concurrent use; only the end of the context
+// given to Bind acts from elsewhere.
+type Session struct {
+	cfg    *Config
+	tls    *tls.Config // the session's own, with its cache of TLS sessions
+	host   string      // to dial data connections to, where remote is made up
+	remote *net.TCPAddr
+
+	control *control
+	taken   bool  // the ftp package has its control connection
+	broken  error // the session must not be used again
+
+	ctx       context.Context
+	stop      func() bool
+	cut       atomic.Bool // the context ended
+	interrupt func()      // s.onDone, made once
+
+	mu   sync.Mutex // guards data against onDone
+	data *Data
+
+	moved Moved
+	peek  func() bool
+
+	// Progress, if set, is called after bytes were moved over a data
+	// connection.
+	Progress func()
+}
+
+// Moved counts the bytes of the data connections.
+type Moved struct{ In, Out int64 }
+
+// past is a deadline that has always expired.
+var past = time.Unix(1, 0)
+
+// Bind puts the session under ctx until Unbind: when it ends, every read, write
+// and dial of the session fails at once with its cause, and the session is
+// broken.
+func (s *Session) Bind(ctx context.Context) {
+	s.ctx, s.stop = ctx, nil
+	if s.control != nil {
+		s.control.answers, s.control.refusal = 0, nil
+	}
+	if ctx.Done() != nil {
+		s.stop = context.AfterFunc(ctx, s.interrupt)
+	}
+}
+
+// Unbind ends what Bind began.
+func (s *Session) Unbind() {
+	if s.stop != nil && !s.stop() {
+		s.cut.Store(true)
+	}
+	s.stop = nil
+}
+
+func (s *Session) onDone() {
+	s.cut.Store(true)
+	if s.control != nil {
+		_ = s.control.raw.SetDeadline(past)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.data != nil {
+		_ = s.data.raw.SetDeadline(past)
+	}
+}
+
+// holdInterrupt is called after each deadline set: an interruption that came
+// in between must not be undone by it.
+func (s *Session) holdInterrupt(conn net.Conn) {
+	if s.cut.Load() {
+		_ = conn.SetDeadline(past)
+	}
+}
+
+// interruption is why the session was interrupted, nil if it was not.
+func (s *Session) interruption() error {
+	if !s.cut.Load() {
+		return nil
+	}
+	cause := context.Cause(s.ctx)
+	if cause == nil {
+		cause = context.Canceled
+	}
+	return cause
+}
+
+// Break marks the session as one that must not be used again, because of err.
+func (s *Session) Break(err error) {
+	if s.broken == nil {
+		s.broken = err
+	}
+}
+
+// InStep reports whether the next reply will be the answer to the next
+// command, and so whether the session may be used again.
+func (s *Session) InStep() bool {
+	c := s.control
+	return s.broken == nil && !s.cut.Load() && c.err == nil && !c.extra && !c.partial &&
+		c.pending == 0 && c.d == c.w && s.data == nil
+}
+
+// Stale reports whether the server has hung up on the idle session, or said
+// something unasked, as far as this can be known without waiting. It consumes
+// nothing.
+func (s *Session) Stale() bool {
+	if s.peek == nil {
+		return false
+	}
+	_ = s.control.raw.SetReadDeadline(time.Time{})
+	return s.peek()
+}
+
+// Settle takes the session's present state, user, directory and type, for the
+// one it starts from.
+func (s *Session) Settle() { s.control.altered = false }
+
+// Altered reports whether a command was sent since Settle that changes that
+// state.
+func (s *Session) Altered() bool { return s.control.altered }
+
+// Moved returns the bytes moved over data connections so far.
+func (s *Session) Moved() Moved { return s.moved }
+
+// Exchange is what became of the last command.
+type Exchange struct {
+	Command  string // the verb; "" before the first one
+	Path     string // its argument; "" for PASS and ACCT
+	Sent     bool   // it was handed to the network whole
+	Begun    bool   // a preliminary reply (1yz) was read: a transfer may have begun
+	Answered bool   // its final reply was read
+	Code     int    // of the last reply read, to whatever command
+	First    bool   // no final reply was read since Bind, but for a 421 at most
+}
+
+// Unknown reports whether the command may have been executed although its
+// final reply never came.
+func (e Exchange) Unknown() bool { return e.Sent && !e.Answered }
+
+// Exchange returns the state of the last command.
+func (s *Session) Exchange() Exchange {
+	c := s.control
+	if c == nil {
+		return Exchange{}
+	}
+	e := Exchange{
+		Command: string(c.cmd[:c.verb]), Sent: c.sent, Begun: c.begun, Answered: c.answered,
+		Code: c.reply.code, First: c.answers == 0 || c.answers == 1 && c.answered && c.reply.code == 421,
+	}
+	if len(c.cmd) > c.verb+1 {
+		e.Path = string(c.cmd[c.verb+1:])
+	}
+	return e
+}
+
+// Begun reports whether a preliminary reply to the last command was read.
+func (s *Session) Begun() bool { return s.control.begun }
+
+// Refusal is the last reply of 400 and above since Bind, nil if there was none.
+func (s *Session) Refusal() *textproto.Error {
+	if s.control == nil {
+		return nil
+	}
+	return s.control.refusal
+}
+
+// ReplyText is the text of the last reply that was read; lines are separated
+// by \n.
+func (s *Session) ReplyText() string { return string(s.control.reply.text) }
+
+// Command sends a line of the caller's between two commands of the ftp package
+// and returns the final reply.
+func (s *Session) Command(line string) (code int, text string, err error) {
+	if err := s.control.command(line); err != nil {
+		return 0, "", err
+	}
+	return s.control.reply.code, s.ReplyText(), nil
+}
+
+// Recover gives err the reply that the ftp package dropped: the code of a
+// refused USER or OPTS, and a 421 that came just before the connection broke.
+func (s *Session) Recover(err error) error {
+	var reply *textproto.Error
+	if err == nil || s.control == nil || errors.As(err, &reply) {
+		return err
+	}
+	refusal := s.control.refusal
+	switch {
+	case refusal == nil || errors.Is(err, context.Canceled):
+		return err
+	case s.control.answered && s.control.reply.code == refusal.Code:
+	case !s.control.answered && refusal.Code == 421:
+	default:
+		return err
+	}
+	if err.Error() == refusal.Msg {
+		return refusal
+	}
+	return fmt.Errorf("%w (%w)", refusal, err)
+}
+
+// Quit ends a session that is in step politely, waiting up to wait for the
+// server to have given its place free; any other session is closed at once.
+func (s *Session) Quit(wait time.Duration) {
+	c := s.control
+	if s.InStep() {
+		c.limit = time.Now().Add(wait)
+		_ = c.command("QUIT")
+	}
+	s.Close()
+}
+
+// Close ends every connection of the session at once.
+func (s *Session) Close() {
+	s.Break(net.ErrClosed)
+	if d := s.data; d != nil {
+		d.Abort()
+	}
+	if s.control != nil {
+		_ = s.control.Close()
+	}
+}
+
+// mayUse refuses commands that would put TLS into the ftp package's hands.
+func (s *Session) mayUse(verb string) error {
+	switch verb {
+	case "AUTH":
+		if s.cfg.TLS == nil || s.taken {
+			return errTLSOption
+		}
+	case "PBSZ", "PROT":
+		if s.cfg.TLS == nil {
+			return errTLSOption
+		}
+	}
+	return nil
+}
+
+var errTLSOption = errors.New("TLS was asked for through Config.FTP: set Config.TLS instead")
+
+// timeoutError is a timeout of ours. It is a net.Error and matches
+// os.ErrDeadlineExceeded through the error it wraps.
+type timeoutError struct {
+	text string
+	err  error
+}
+
+func (e *timeoutError) Error() string   { return e.text }
+func (e *timeoutError) Unwrap() error   { return e.err }
+func (e *timeoutError) Timeout() bool   { return true }
+func (e *timeoutError) Temporary() bool { return true }
+
+func isTimeout(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.As(err, &t) && t.Timeout()
+}

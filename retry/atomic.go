@@ -1,0 +1,159 @@
+package retry
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"time"
+
+	"github.com/ftpretry/ftpretry/policy"
+)
+
+const (
+	// tempSuffix ends the temporary names of atomic uploads. They begin with
+	// the final name, so that one that is left over tells what it was meant
+	// to be, and end unlike it, so that nobody takes one for it.
+	tempSuffix = ".ftpretry"
+
+	// tidyTime bounds the removal of what a failed operation leaves behind;
+	// tidyQuick does when the caller's context has ended and he is waiting.
+	tidyTime  = 10 * time.Second
+	tidyQuick = 60 * time.Millisecond
+)
+
+// tempName makes a temporary name in the directory of name.
+func tempName(name string) string {
+	dir, base := path.Split(name)
+	if len(base) > 200 { // most file systems end at 255
+		base = base[:200]
+	}
+	return dir + base + "." + rand.Text()[:10] + tempSuffix
+}
+
+// atomicUpload is an upload under a temporary name.
+type atomicUpload struct {
+	*upload
+	temp     string
+	checked  bool // the temporary file is whole
+	renaming bool // RNTO may have been executed
+}
+
+func (a *atomicUpload) try(_ context.Context, s *session) error {
+	if !a.stored {
+		a.checked = false
+		err := a.send(s, 0, func(r io.Reader) error { return s.ftp.Stor(a.temp, r) })
+		if err != nil {
+			return err
+		}
+	}
+	if !a.checked {
+		if err := a.check(s, a.temp, a.sent); err != nil {
+			return err
+		}
+		a.checked = true
+	}
+	if a.renaming {
+		done, err := a.renamed(s)
+		if done || err != nil {
+			return err
+		}
+	}
+	err := s.ftp.Rename(a.temp, a.op.path)
+	if x := s.wire.Exchange(); err != nil && x.Command == "RNTO" && (x.Unknown() || x.Code < 400) {
+		a.renaming = true
+	}
+	return err
+}
+
+// renamed finds out whether the RNTO whose reply was lost was executed.
+func (a *atomicUpload) renamed(s *session) (bool, error) {
+	there, err := s.exists(a.temp)
+	if err != nil {
+		return false, err
+	}
+	switch there {
+	case present:
+		a.renaming = false
+		return false, nil
+	case absent:
+		if a.verify == VerifyNone {
+			there, err = s.exists(a.op.path)
+			if err != nil || there == present {
+				return there == present, err
+			}
+			break
+		}
+		return true, a.checkTarget(s)
+	}
+	return false, &final{reason: ErrOutcomeUnknown, err: fmt.Errorf("reply to the renaming of %s was lost, and the server cannot be asked", a.temp)}
+}
+
+// checkTarget proves that the target is the upload.
+func (a *atomicUpload) checkTarget(s *session) error {
+	n, state, err := s.size(a.op.path)
+	if err != nil {
+		return err
+	}
+	if state != sizeKnown || n != a.sent {
+		return &final{reason: ErrOutcomeUnknown, err: fmt.Errorf("%s is gone after a renaming whose reply was lost, and %s has not its %d bytes", a.temp, a.op.path, a.sent)}
+	}
+	return nil
+}
+
+// storAtomic uploads u under a temporary name and renames it.
+func (c *Client) storAtomic(ctx context.Context, u *upload) error {
+	a := &atomicUpload{upload: u, temp: tempName(u.op.path)}
+	u.op.effect = "" // nothing shows under the final name before the renaming
+	u.op.try = a.try
+	err := c.do(ctx, &u.op)
+	if err == nil || !u.begun {
+		return err
+	}
+	return c.removeTemp(ctx, a, err)
+}
+
+// removeTemp removes the temporary file of an upload that failed with err, and
+// adds to the error where that did not succeed. After a renaming whose outcome
+// is unknown it stays: it may be all there is of the file.
+func (c *Client) removeTemp(ctx context.Context, a *atomicUpload, err error) error {
+	var e *Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	if a.renaming {
+		e.Err = &final{reason: ErrOutcomeUnknown, err: fmt.Errorf("%w (whole upload may be left as %s)", e.Err, a.temp)}
+		return e
+	}
+	tidy, cancel := tidyContext(ctx)
+	defer cancel()
+	if left := c.tidier().do(tidy, removal("DELE", a.temp)); left != nil && !notThere(left) {
+		e.Err = fmt.Errorf("%w (left behind: %s)", e.Err, a.temp)
+	}
+	return e
+}
+
+// notThere reports whether a removal failed because there is nothing.
+func notThere(err error) bool {
+	reply := replyOf(err)
+	return reply != nil && reply.Code == 550
+}
+
+// tidier is a runner for what is left to be tidied up: few attempts, no hooks.
+func (c *Client) tidier() *runner {
+	r := c.runner
+	r.hooks = Hooks{}
+	r.policy = policy.Policy{Attempts: 3, Initial: 200 * time.Millisecond, Max: time.Second}
+	return &r
+}
+
+// tidyContext outlives the caller's context, if only for a moment.
+func tidyContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	limit := tidyTime
+	if ctx.Err() != nil {
+		limit = tidyQuick
+	}
+	return context.WithTimeout(context.WithoutCancel(ctx), limit)
+}

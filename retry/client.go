@@ -1,0 +1,87 @@
+package retry
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ftpretry/ftpretry/policy"
+)
+
+// Client moves files to and from one FTP server. It keeps up to
+// Config.MaxConns sessions and is safe for concurrent use. Make one with
+// [New]; the zero Client is not usable.
+type Client struct {
+	runner
+	pool   *pool
+	upload UploadMode
+	verify VerifyMode
+}
+
+// New returns a client for the server that cfg describes. It connects to
+// nothing yet. The error is a *[ConfigError], or a *policy.Error for the
+// policy.
+func New(cfg Config) (*Client, error) {
+	if err := cfg.settle(); err != nil {
+		return nil, err
+	}
+	e := newEndpoint(&cfg)
+	p := newPool(e)
+	return &Client{
+		runner: runner{sessions: p, policy: cfg.Policy, classifier: cfg.Classifier, hooks: cfg.Hooks, stats: &e.stats},
+		pool:   p,
+		upload: cfg.Upload,
+		verify: cfg.Verify,
+	}, nil
+}
+
+// WithPolicy returns a client that uses the same connections under another
+// policy. A policy that is not valid ends every operation with that error.
+func (c *Client) WithPolicy(p policy.Policy) *Client {
+	other := *c
+	other.policy = p.Clone()
+	other.mistake = p.Validate()
+	return &other
+}
+
+// WithHooks returns a client that uses the same connections and tells other
+// hooks.
+func (c *Client) WithHooks(h Hooks) *Client {
+	other := *c
+	other.hooks = h
+	return &other
+}
+
+// WithUpload returns a client that uses the same connections and uploads
+// otherwise.
+func (c *Client) WithUpload(mode UploadMode) *Client {
+	other := *c
+	other.upload = mode
+	return &other
+}
+
+// Stats returns what was done over the client's connections since New, by all
+// clients that share them.
+func (c *Client) Stats() Stats { return c.stats.snapshot() }
+
+// Close ends the idle connections and refuses further operations, for every
+// client that shares them. Operations under way finish their attempt. It
+// returns nil, within about a second, and may be called twice.
+func (c *Client) Close() error {
+	c.pool.close()
+	return nil
+}
+
+var errNilContext = errors.New("context is nil: use context.Background()")
+
+// usable is why an operation cannot be run at all, nil if it can.
+func (r *runner) usable(ctx context.Context, op *operation) error {
+	switch {
+	case op.invalid != nil:
+		return op.invalid
+	case r.mistake != nil:
+		return r.mistake
+	case ctx == nil:
+		return errNilContext
+	}
+	return nil
+}

@@ -1,0 +1,337 @@
+package retry
+
+import (
+	"context"
+	"errors"
+	"net/textproto"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+
+	"github.com/ftpretry/ftpretry/internal/wire"
+	"github.com/ftpretry/ftpretry/policy"
+	"github.com/ftpretry/ftpretry/transient"
+)
+
+// operation is one thing a caller asked for.
+type operation struct {
+	verb, path string
+	// try is one attempt, on a session that is logged in and in its starting
+	// state. The closure keeps what an attempt must know of earlier ones.
+	try func(ctx context.Context, s *session) error
+	// again reports why there can be no other attempt; nil = there always can.
+	again func() error
+	// transfer: Progress is told of it. base is where the attempt at hand
+	// begins, total the whole, 0 where it is not known.
+	transfer    bool
+	base, total int64
+	// progress is what the transfer has brought to its goal so far. It only
+	// grows; an attempt that makes it grow starts the count of attempts anew.
+	progress int64
+	// effect is the command that changes something on the server, so that
+	// running it twice is not the same as once; "" = none does.
+	effect string
+	// invalid is why it cannot be sent at all.
+	invalid error
+	// unknown: an attempt may have been executed although it failed.
+	unknown bool
+}
+
+// runner runs operations: what Client and Conn have in common.
+type runner struct {
+	sessions   keeper
+	policy     policy.Policy
+	classifier transient.Classifier
+	hooks      Hooks
+	stats      *counters
+	mistake    error // of the policy; no operation can run with it
+}
+
+// keeper hands out sessions, one to a transaction at a time.
+type keeper interface {
+	// take returns a session that is logged in, in its starting state and
+	// bound to ctx. One that was in use before is not returned when fresh is
+	// asked for. The session that comes with an error is only to be asked
+	// what went wrong with it; it may be nil.
+	take(ctx context.Context, fresh bool) (*session, error)
+	// give takes it back. keep says that the operation has left it in order.
+	give(ctx context.Context, s *session, keep bool)
+}
+
+// do runs op until it succeeds or there is a reason to stop. It is the one
+// loop of this module that runs anything a second time.
+func (r *runner) do(ctx context.Context, op *operation) error {
+	t := transaction{runner: r, op: op, start: time.Now(), number: 1}
+	if err := r.usable(ctx, op); err != nil {
+		t.number = 0
+		return t.end(ctx, err, decision{reason: ErrPermanent, verdict: invalidVerdict})
+	}
+	for {
+		err := t.attempt(ctx)
+		next := t.decide(ctx, err)
+		t.giveBack(ctx, err, next)
+		if next.stop {
+			return t.end(ctx, err, next)
+		}
+		if cause := t.pause(ctx, next); cause != nil {
+			next.reason = cause
+			return t.end(ctx, err, next)
+		}
+	}
+}
+
+// transaction is one run of do.
+type transaction struct {
+	*runner
+	op     *operation
+	start  time.Time
+	number int // of the attempt, from 1
+
+	session  *session // of the attempt; nil where there was none
+	held     bool     // it must be given back
+	began    time.Time
+	fresh    bool // the next attempt needs a new session
+	schedule *policy.Schedule
+	progress int64 // before the attempt
+	lied     bool  // a mismatch came before, with no progress since
+	same     sameness
+}
+
+// decision is what follows an attempt.
+type decision struct {
+	stop    bool
+	reason  error // why, where stop; nil = success
+	wait    time.Duration
+	redial  bool // at once, without counting the attempt
+	verdict transient.Verdict
+	command string
+}
+
+// attempt runs the operation once.
+func (t *transaction) attempt(ctx context.Context) error {
+	t.began, t.progress, t.session, t.held = t.start, t.op.progress, nil, false
+	if t.schedule != nil || t.fresh {
+		t.began = time.Now()
+	}
+	if t.hooks.Attempt != nil {
+		t.hooks.Attempt(ctx, t.describe())
+	}
+	t.stats.attempts.Add(1)
+	if limit := t.policy.AttemptTimeout; limit > 0 {
+		bounded, cancel := context.WithTimeoutCause(ctx, limit, errAttemptTimeout)
+		defer cancel()
+		return t.run(bounded, ctx)
+	}
+	return t.run(ctx, ctx)
+}
+
+func (t *transaction) run(ctx, callers context.Context) error {
+	s, err := t.sessions.take(ctx, t.fresh)
+	t.session, t.held = s, err == nil
+	if err != nil {
+		if s != nil {
+			err = s.wire.Recover(err)
+		}
+		return err
+	}
+	if !s.reused && t.hooks.Connect != nil {
+		t.hooks.Connect(callers, Connect{Attempt: t.describe(), Addr: s.addr, TLS: s.tls, Took: s.took})
+	}
+	s.begin(t, callers)
+	ended := false
+	defer func() {
+		if !ended { // the caller's function panics, or ends its goroutine
+			s.wire.Close()
+			t.sessions.give(ctx, s, false)
+		}
+	}()
+	err = s.wire.Recover(t.op.try(ctx, s))
+	ended = true
+	s.finish()
+	return err
+}
+
+// decide says what follows an attempt that ended with err. The order matters:
+// what the caller did outranks what the server said, which outranks what the
+// network did.
+func (t *transaction) decide(ctx context.Context, err error) decision {
+	if err == nil {
+		return decision{stop: true}
+	}
+	d := decision{stop: true}
+	var x wire.Exchange
+	if t.session != nil {
+		x = t.session.wire.Exchange()
+	}
+	d.command = x.Command
+	t.noteOutcome(x, err)
+	var (
+		caller *wire.CallerError
+		given  *backoff.PermanentError
+		stated *final
+		lie    *mismatch
+	)
+	switch {
+	case errors.As(err, &caller):
+		d.reason, d.verdict = ErrPermanent, callerVerdict
+		return d
+	case ctx.Err() != nil:
+		d.reason, d.verdict = context.Cause(ctx), t.classify(x, err)
+		return d
+	case errors.As(err, &stated):
+		d.reason, d.verdict = stated.reason, t.classify(x, err)
+		return d
+	case errors.As(err, &given):
+		d.reason, d.verdict = ErrPermanent, givenVerdict
+		return d
+	case errors.As(err, &lie):
+		d.verdict = mismatchVerdict
+		if t.lied && t.op.progress == t.progress {
+			d.reason = ErrIncomplete
+			return d
+		}
+		t.lied = true
+	default:
+		t.lied = t.lied && t.op.progress == t.progress
+		d.verdict = t.classify(x, err)
+	}
+	if t.stale(x, d.verdict) {
+		d.stop, d.redial = false, true
+		return d
+	}
+	if !d.verdict.Transient() || t.same.hopeless(x, &d.verdict, t.op.progress > t.progress) {
+		d.reason = ErrPermanent
+		return d
+	}
+	if t.op.again != nil {
+		if reason := t.op.again(); reason != nil {
+			d.reason = reason
+			return d
+		}
+	}
+	return t.plan(ctx, d)
+}
+
+// plan asks the policy for the wait, and the context whether there is time
+// for it.
+func (t *transaction) plan(ctx context.Context, d decision) decision {
+	if t.schedule == nil {
+		t.schedule = t.policy.Start(t.start)
+	}
+	now := time.Now()
+	wait, stop := t.schedule.Next(now, d.verdict.Class, t.op.progress > t.progress, d.verdict.Wait)
+	switch stop {
+	case policy.Continue:
+	case policy.StopElapsed:
+		d.reason = ErrElapsed
+		return d
+	default:
+		d.reason = ErrAttempts
+		return d
+	}
+	if deadline, ok := ctx.Deadline(); ok && !now.Add(wait).Before(deadline) {
+		d.reason = ErrDeadline
+		return d
+	}
+	d.stop, d.wait = false, wait
+	return d
+}
+
+// noteOutcome remembers that the operation's own command may have been
+// executed. A reply below 400 that comes as an error means that the replies
+// are out of step: it may belong to any command.
+func (t *transaction) noteOutcome(x wire.Exchange, err error) {
+	if t.session == nil {
+		return
+	}
+	var reply *textproto.Error
+	odd := errors.As(err, &reply) && reply.Code < 400
+	if odd {
+		t.session.wire.Break(err)
+	}
+	if t.op.effect != "" && x.Command == t.op.effect && (x.Unknown() || odd) {
+		t.op.unknown = true
+	}
+}
+
+// stale reports whether the attempt met nothing but the end of a session that
+// had been idle: it is made again at once and not counted.
+func (t *transaction) stale(x wire.Exchange, v transient.Verdict) bool {
+	if t.session == nil || !t.session.reused || !x.First || t.op.progress > t.progress {
+		return false
+	}
+	if v.Reply != nil {
+		return v.Reply.Code == 421
+	}
+	return v.Class == transient.Network
+}
+
+// classify asks the classifier, and puts the attempt's own timeout right: it
+// is a context's error, but not the caller's.
+func (t *transaction) classify(x wire.Exchange, err error) transient.Verdict {
+	if errors.Is(err, errAttemptTimeout) {
+		return transient.Verdict{Class: transient.Network, Rule: "attempt took longer than the policy's AttemptTimeout"}
+	}
+	return t.classifier.Classify(transient.Failure{Command: x.Command, Path: x.Path, Err: err})
+}
+
+// giveBack ends the use of the attempt's session, before any wait, so that it
+// holds no place on the server. Only a session that brought success or a
+// permanent refusal in step is kept.
+func (t *transaction) giveBack(ctx context.Context, err error, d decision) {
+	t.stats.note(t, d)
+	if t.held {
+		t.sessions.give(ctx, t.session, err == nil || d.stop && d.verdict.Class == transient.Permanent)
+	}
+	if err != nil && t.hooks.Failed != nil {
+		t.hooks.Failed(ctx, Failed{Attempt: t.describe(), Command: d.command, Verdict: d.verdict, Err: err, Took: time.Since(t.began)})
+	}
+}
+
+// pause waits as decided and returns the context's cause if it ended first.
+func (t *transaction) pause(ctx context.Context, d decision) error {
+	t.fresh = true
+	if d.redial {
+		if t.hooks.Redial != nil {
+			t.hooks.Redial(ctx, t.describe())
+		}
+		return nil
+	}
+	if t.hooks.Wait != nil {
+		t.hooks.Wait(ctx, Wait{Attempt: t.describe(), Delay: d.wait, Verdict: d.verdict})
+	}
+	timer := time.NewTimer(d.wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	t.number++
+	return nil
+}
+
+// end tells the outcome.
+func (t *transaction) end(ctx context.Context, err error, d decision) error {
+	if err == nil && t.hooks.Done == nil {
+		return nil
+	}
+	elapsed := time.Since(t.start)
+	if err != nil {
+		if t.op.unknown && !errors.Is(err, ErrOutcomeUnknown) {
+			err = &final{reason: ErrOutcomeUnknown, err: err}
+		}
+		err = &Error{
+			Op: t.op.verb, Path: t.op.path, Attempts: t.number, Elapsed: elapsed,
+			Verdict: d.verdict, Reason: d.reason, Err: err,
+		}
+	}
+	if t.hooks.Done != nil {
+		t.hooks.Done(ctx, Done{Op: t.op.verb, Path: t.op.path, Attempts: t.number, Elapsed: elapsed, Err: err})
+	}
+	return err
+}
+
+func (t *transaction) describe() Attempt {
+	return Attempt{Op: t.op.verb, Path: t.op.path, Number: t.number}
+}

@@ -1,0 +1,124 @@
+package retry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+
+	"github.com/jlaffaye/ftp"
+)
+
+// partSuffix ends the name of a download that is not complete yet.
+const partSuffix = ".part"
+
+// StorFile uploads the local file to path on the server, as Stor does with
+// File(local).
+func (c *Client) StorFile(ctx context.Context, path, local string) error {
+	return c.Stor(ctx, path, File(local))
+}
+
+// RetrFile downloads path into the local file. The content is written to local
+// with ".part" added, made durable (fsync) and renamed when it is complete, so
+// that local is never a half-written file; what was there under that name is
+// replaced. On failure the ".part" file is removed.
+func (c *Client) RetrFile(ctx context.Context, path, local string) error {
+	part := local + partSuffix
+	d := newDownload(path, nil, c.verify)
+	f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o666)
+	if err != nil {
+		d.op.invalid = errors.Join(d.op.invalid, err)
+		return c.do(ctx, &d.op)
+	}
+	d.dst, d.rewind = f, rewinder(f)
+	d.op.try = d.try
+	if err = c.do(ctx, &d.op); err == nil {
+		err = keep(f, local)
+	} else {
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		_ = os.Remove(part)
+	}
+	return err
+}
+
+// keep makes f durable and gives it its final name.
+func keep(f *os.File, name string) error {
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("download is complete but could not be made durable: %w", err)
+	}
+	if err := os.Rename(f.Name(), name); err != nil {
+		return fmt.Errorf("download is complete but could not be renamed: %w", err)
+	}
+	dir, err := os.Open(filepath.Dir(name))
+	if err != nil {
+		return nil // a directory that cannot be read cannot be synced
+	}
+	_ = dir.Sync() // not every system can
+	return dir.Close()
+}
+
+// deepest bounds how far RemoveDirRecur goes down: a server can make up a tree
+// without end.
+const deepest = 200
+
+// RemoveDirRecur removes a directory and all that is in it, each entry by an
+// operation of its own, so that a failure half-way costs no more than the entry
+// at hand and the call can be made again. Symbolic links are removed, not
+// followed.
+func (c *Client) RemoveDirRecur(ctx context.Context, path string) error {
+	return c.removeTree(ctx, path, 0)
+}
+
+// removeTree is RemoveDirRecur for Client and Conn.
+func (r *runner) removeTree(ctx context.Context, dir string, depth int) error {
+	if depth > deepest {
+		return &Error{Op: "RMD", Path: dir, Verdict: invalidVerdict, Reason: ErrPermanent, Err: fmt.Errorf("directories are nested more than %d deep", deepest)}
+	}
+	var entries []*ftp.Entry
+	list := query("LIST", dir, func(conn *ftp.ServerConn) (err error) {
+		entries, err = conn.List(dir)
+		return err
+	})
+	if list.invalid == nil {
+		list.invalid = checkPath(dir)
+	}
+	if err := r.do(ctx, list); err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Name == "." || e.Name == ".." {
+			continue
+		}
+		if err := checkName(e.Name); err != nil {
+			return &Error{Op: "RMD", Path: dir, Verdict: invalidVerdict, Reason: ErrPermanent, Err: err}
+		}
+		if err := r.removeEntry(ctx, path.Join(dir, e.Name), e.Type, depth); err != nil {
+			return err
+		}
+	}
+	return r.do(ctx, removal("RMD", dir))
+}
+
+// removeEntry removes one entry of a directory. What is listed as a directory
+// may be a symbolic link to one, which pure-ftpd does not tell apart in MLSD:
+// DELE removes a link and is refused for a directory, so it is tried first.
+func (r *runner) removeEntry(ctx context.Context, name string, kind ftp.EntryType, depth int) error {
+	err := r.do(ctx, removal("DELE", name))
+	if err == nil || kind != ftp.EntryTypeFolder || !refused(err) {
+		return err
+	}
+	return r.removeTree(ctx, name, depth+1)
+}
+
+// checkName refuses a name from a listing that is not one: it could lead out of
+// the directory it was listed in.
+func checkName(name string) error {
+	if name == "" || name != path.Base(name) || checkText(name) != nil {
+		return fmt.Errorf("server lists %q, which is not a name", name)
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+package retry
+
+import (
+	"context"
+	"time"
+
+	"github.com/ftpretry/ftpretry/transient"
+)
+
+// Hooks tell a program what happens inside its operations, for logs, metrics
+// and progress bars. Any of them may be nil. They are called synchronously, in
+// the goroutine of the operation, with no lock held; the operation waits for
+// them. Operations that run at the same time call them at the same time. They
+// get the operation's context and never a password or the content of a file.
+//
+// For one operation they are called in this order:
+//
+//	Attempt Connect? Progress* ( Failed ( Redial | Wait ) Attempt Connect? Progress* )* Failed? Done
+//
+// The last Failed is missing when the operation succeeded. Where an attempt is
+// replayed without a wait, because its session turned out to be dead already,
+// Redial stands in place of Wait and the same attempt number comes again.
+type Hooks struct {
+	Attempt  func(context.Context, Attempt)  // an attempt begins
+	Connect  func(context.Context, Connect)  // the attempt made a new connection and logged in; not when that failed
+	Progress func(context.Context, Progress) // bytes of a transfer moved, at most ten times a second, and once at its end
+	Failed   func(context.Context, Failed)   // the attempt failed
+	Redial   func(context.Context, Attempt)  // it found a dead session: the attempt is made again at once on a new one
+	Wait     func(context.Context, Wait)     // a wait begins, before the next attempt
+	Done     func(context.Context, Done)     // the operation ended, well or not; exactly once
+}
+
+// Attempt is one try of an operation.
+type Attempt struct {
+	Op     string // main command: "STOR"
+	Path   string
+	Number int // from 1
+}
+
+// Connect is a new connection to the server, logged in.
+type Connect struct {
+	Attempt
+	Addr string
+	TLS  bool
+	Took time.Duration
+}
+
+// Failed is an attempt that failed.
+type Failed struct {
+	Attempt
+	Command string            // the command that failed: "EPSV"; "" while connecting
+	Verdict transient.Verdict // what the classifier says of it
+	Err     error
+	Took    time.Duration
+}
+
+// Wait is a pause before the next attempt.
+type Wait struct {
+	Attempt               // the one that failed
+	Delay   time.Duration // how long
+	Verdict transient.Verdict
+}
+
+// Progress is the state of a transfer.
+type Progress struct {
+	Attempt
+	Bytes int64   // transferred so far, over all attempts
+	Total int64   // the whole; -1 where it is not known
+	Rate  float64 // bytes a second of this attempt
+}
+
+// Done is an operation that ended.
+type Done struct {
+	Op, Path string
+	Attempts int
+	Elapsed  time.Duration
+	Err      error // what the operation returns; nil = success
+}

@@ -1,0 +1,160 @@
+package retry
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jlaffaye/ftp"
+)
+
+// line is the keeper of a Conn's one session, and its memory: it puts a new
+// session into the state that the last one was in.
+type line struct {
+	endpoint *endpoint
+
+	mu      sync.Mutex // against quit
+	session *session
+	closed  bool
+
+	inUse          bool // a download is open
+	in             bool // logged in
+	user, password string
+	typ            ftp.TransferType // "" = as Login leaves it, binary
+	dirs           []string         // CWD to each in turn; "" is CDUP
+	known          features
+}
+
+// features is what the ftp package tells of a session's server.
+type features struct{ precise, getTime, setTime bool }
+
+// mostDirs bounds the memory of relative changes of directory. Beyond it the
+// server is asked where they have led (PWD).
+const mostDirs = 64
+
+func (l *line) open() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.closed:
+		return ErrClosed
+	case l.inUse:
+		return ErrInUse
+	}
+	return nil
+}
+
+// ready is why no operation can be run that needs a login, nil if one can.
+func (l *line) ready() error {
+	if err := l.open(); err != nil {
+		return err
+	}
+	if !l.in {
+		return ErrNotLoggedIn
+	}
+	return nil
+}
+
+func (l *line) forget() {
+	l.in, l.user, l.password, l.typ, l.dirs = false, "", "", "", nil
+}
+
+func (l *line) loggedIn(user, password string) {
+	l.in, l.user, l.password = true, user, password
+}
+
+// moved remembers a change of directory.
+func (l *line) moved(dir string) {
+	if strings.HasPrefix(dir, "/") {
+		l.dirs = l.dirs[:0]
+	}
+	l.dirs = append(l.dirs, dir)
+}
+
+// features asks the session; one that has ended is remembered.
+func (l *line) features() features {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s := l.session; l.in && s != nil {
+		l.known = features{s.ftp.IsTimePreciseInList(), s.ftp.IsGetTimeSupported(), s.ftp.IsSetTimeSupported()}
+	}
+	return l.known
+}
+
+// take implements keeper.
+func (l *line) take(ctx context.Context, fresh bool) (*session, error) {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return nil, &final{reason: ErrPermanent, err: ErrClosed}
+	}
+	s := l.session
+	l.session = nil
+	l.mu.Unlock()
+	if s != nil && !fresh && (time.Since(s.idleSince) < probeAfter || !s.wire.Stale()) {
+		s.reused = true
+		s.wire.Bind(ctx)
+		return s, nil
+	}
+	if s != nil {
+		s.wire.Close()
+	}
+	start := time.Now()
+	s, err := l.endpoint.connect(ctx)
+	if err == nil && l.in {
+		err = l.restore(s)
+		if err != nil {
+			s.wire.Unbind()
+			s.end(ctx)
+		}
+	}
+	s.took = time.Since(start)
+	return s, err
+}
+
+// restore brings a new session to where the last one was.
+func (l *line) restore(s *session) error {
+	if err := s.login(l.user, l.password); err != nil {
+		return err
+	}
+	for _, dir := range l.dirs {
+		var err error
+		if dir == "" {
+			err = s.ftp.ChangeDirToParent()
+		} else {
+			err = s.ftp.ChangeDir(dir)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if l.typ != "" {
+		return s.ftp.Type(l.typ)
+	}
+	return nil
+}
+
+// give implements keeper.
+func (l *line) give(ctx context.Context, s *session, keep bool) {
+	l.mu.Lock()
+	if keep && s.wire.InStep() && !l.closed {
+		s.idleSince = time.Now()
+		l.session = s
+		l.mu.Unlock()
+		return
+	}
+	l.mu.Unlock()
+	s.end(ctx)
+}
+
+// quit ends the idle session; one in use is ended when it comes back.
+func (l *line) quit() {
+	l.mu.Lock()
+	s := l.session
+	l.session, l.closed = nil, true
+	l.mu.Unlock()
+	if s != nil {
+		s.end(context.Background())
+	}
+}

@@ -1,0 +1,187 @@
+package retry
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// probeAfter is how long a session must have been idle to be looked at before
+// it is used: within less, a server has no cause to hang up, and the look would
+// be one more system call for each operation.
+const probeAfter = 100 * time.Millisecond
+
+// pool keeps the sessions of a Client: at most MaxConns at once, callers served
+// in the order of their arrival, the session used last reused first.
+type pool struct {
+	endpoint *endpoint
+	places   chan struct{} // an element for each session in use or being made
+
+	mu      sync.Mutex
+	idle    []*session // longest idle first
+	timer   *time.Timer
+	closed  chan struct{}
+	closing sync.WaitGroup // of expire
+}
+
+func newPool(e *endpoint) *pool {
+	return &pool{endpoint: e, places: make(chan struct{}, e.cfg.MaxConns), closed: make(chan struct{})}
+}
+
+// take implements keeper.
+func (p *pool) take(ctx context.Context, fresh bool) (*session, error) {
+	if err := p.enter(ctx); err != nil {
+		return nil, err
+	}
+	for !fresh {
+		s := p.pop(0)
+		if s == nil {
+			break
+		}
+		if time.Since(s.idleSince) < probeAfter || !s.wire.Stale() {
+			s.reused = true
+			s.wire.Bind(ctx)
+			return s, nil
+		}
+		s.wire.Close()
+	}
+	// A new session must not be one more than MaxConns: an idle one makes room.
+	for s := p.pop(cap(p.places) - len(p.places)); s != nil; s = p.pop(cap(p.places) - len(p.places)) {
+		s.end(ctx)
+	}
+	s, err := p.endpoint.open(ctx, p.endpoint.cfg.User, p.endpoint.cfg.Password)
+	if err != nil {
+		<-p.places
+	}
+	return s, err
+}
+
+// enter waits for a place.
+func (p *pool) enter(ctx context.Context) error {
+	select {
+	case <-p.closed:
+		return &final{reason: ErrPermanent, err: ErrClosed}
+	default:
+	}
+	select {
+	case p.places <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case p.places <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-p.closed:
+		return &final{reason: ErrPermanent, err: ErrClosed}
+	}
+}
+
+// pop returns the idle session that was used last, nil if no more than spare
+// are idle.
+func (p *pool) pop(spare int) *session {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.idle)
+	if n <= spare {
+		return nil
+	}
+	s := p.idle[n-1]
+	p.idle[n-1] = nil
+	p.idle = p.idle[:n-1]
+	return s
+}
+
+// give implements keeper.
+func (p *pool) give(ctx context.Context, s *session, keep bool) {
+	if !keep || !s.reusable() || !p.shelve(s) {
+		s.end(ctx)
+	}
+	<-p.places
+}
+
+// shelve makes s an idle session, unless the pool is closed.
+func (p *pool) shelve(s *session) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.closed:
+		return false
+	default:
+	}
+	s.idleSince = time.Now()
+	p.idle = append(p.idle, s)
+	if len(p.idle) == 1 {
+		p.watch(p.endpoint.cfg.IdleTimeout)
+	}
+	return true
+}
+
+// watch has expire run after d. The caller holds mu.
+func (p *pool) watch(d time.Duration) {
+	if p.timer == nil {
+		p.timer = time.AfterFunc(d, p.expire)
+		return
+	}
+	p.timer.Reset(d)
+}
+
+// expire closes the sessions that were idle for long enough. It runs in the
+// timer's goroutine; close waits for it.
+func (p *pool) expire() {
+	p.mu.Lock()
+	select {
+	case <-p.closed:
+		p.mu.Unlock()
+		return
+	default:
+	}
+	var old []*session
+	for len(p.idle) > 0 {
+		left := p.endpoint.cfg.IdleTimeout - time.Since(p.idle[0].idleSince)
+		if left > 0 {
+			p.watch(left)
+			break
+		}
+		old = append(old, p.idle[0])
+		p.idle = p.idle[1:]
+	}
+	p.closing.Add(1)
+	p.mu.Unlock()
+	defer p.closing.Done()
+	endAll(old)
+}
+
+// close ends the idle sessions; those in use are ended as they come back.
+func (p *pool) close() {
+	p.mu.Lock()
+	select {
+	case <-p.closed:
+		p.mu.Unlock()
+		return
+	default:
+	}
+	close(p.closed)
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	old := p.idle
+	p.idle = nil
+	p.mu.Unlock()
+	endAll(old)
+	p.closing.Wait()
+}
+
+// endAll ends sessions side by side, so that it takes no longer than one.
+func endAll(old []*session) {
+	var wg sync.WaitGroup
+	for _, s := range old {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			s.end(context.Background())
+		}()
+	}
+	wg.Wait()
+}

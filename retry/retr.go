@@ -1,0 +1,225 @@
+package retry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+
+	"github.com/jlaffaye/ftp"
+
+	"github.com/ftpretry/ftpretry/internal/wire"
+	"github.com/ftpretry/ftpretry/transient"
+)
+
+// download is one RETR, over all its attempts. What was delivered is never
+// delivered again: a replay goes on where the last attempt stopped.
+type download struct {
+	op     operation
+	dst    io.Writer
+	verify VerifyMode
+	ascii  bool  // the type is not binary: counts say nothing, nothing can be resumed
+	size   int64 // on the server, when the download began; -1 = not known
+	asked  bool  // size was asked for
+	rewind func() error
+}
+
+func newDownload(path string, dst io.Writer, verify VerifyMode) *download {
+	d := &download{dst: dst, verify: verify, size: -1}
+	d.op = operation{verb: "RETR", path: path, invalid: checkPath(path), transfer: true}
+	d.rewind = rewinder(dst)
+	return d
+}
+
+// try is one attempt of a download into a writer.
+func (d *download) try(_ context.Context, s *session) error {
+	resp, err := d.open(s)
+	if err != nil {
+		return err
+	}
+	n, err := s.wire.Data().WriteTo(d.dst)
+	d.op.progress += n
+	if callersFault(err) {
+		return err // the session is broken, there is nothing to wait for
+	}
+	err = errors.Join(err, resp.Close())
+	return d.complete(s, err)
+}
+
+// open asks for the size, where that is still to be done, and starts the
+// transfer at the first byte that was not delivered.
+func (d *download) open(s *session) (*ftp.Response, error) {
+	if err := d.measure(s); err != nil {
+		return nil, err
+	}
+	at := d.op.progress
+	d.op.base = at
+	if at > 0 && s.endpoint.noRest.Load() {
+		return d.skipTo(s, at)
+	}
+	resp, err := s.ftp.RetrFrom(d.op.path, uint64(at))
+	if err == nil {
+		if at == 0 && d.size < 0 {
+			d.size = announced(s.wire.ReplyText())
+		}
+		return resp, nil
+	}
+	x := s.wire.Exchange()
+	if at > 0 && s.wire.InStep() && transient.RestartRefused(transient.Failure{Command: x.Command, Path: x.Path, Err: err}) {
+		s.endpoint.noRest.Store(true)
+		return d.skipTo(s, at)
+	}
+	return nil, err
+}
+
+// skipTo reads the file from its beginning and drops what was delivered.
+func (d *download) skipTo(s *session, at int64) (*ftp.Response, error) {
+	resp, err := s.ftp.Retr(d.op.path)
+	if err != nil {
+		return nil, err
+	}
+	n, err := io.CopyN(io.Discard, s.wire.Data(), at)
+	if err == nil {
+		d.op.base = 0
+		return resp, nil
+	}
+	err = errors.Join(err, resp.Close())
+	if replyOf(err) == nil && errors.Is(err, io.EOF) {
+		return nil, d.changed(fmt.Errorf("%d bytes were delivered, but it ends after %d now", at, n))
+	}
+	return nil, err
+}
+
+// measure asks for the file's size: before the first attempt, to know when it
+// is complete, and before each replay, to know that it is still the same file.
+func (d *download) measure(s *session) error {
+	if d.ascii || d.verify == VerifyNone && d.op.progress == 0 || d.asked && d.op.progress == 0 {
+		return nil
+	}
+	n, state, err := s.size(d.op.path)
+	if err != nil {
+		return err
+	}
+	if state != sizeKnown {
+		// RETR will say whether it is there. A file whose size cannot be had
+		// cannot be known to be the same one.
+		if d.op.progress > 0 && d.size >= 0 {
+			return d.changed(errors.New("the server no longer reports its size"))
+		}
+		return nil
+	}
+	switch {
+	case d.op.progress > n:
+		return d.changed(fmt.Errorf("%d bytes were delivered, but it has %d now", d.op.progress, n))
+	case d.op.progress > 0 && d.asked && d.size >= 0 && n != d.size:
+		return d.changed(fmt.Errorf("it had %d bytes and has %d now", d.size, n))
+	}
+	d.size, d.asked, d.op.total = n, true, n
+	return nil
+}
+
+// changed starts over where the destination can be emptied, and gives up where
+// it cannot.
+func (d *download) changed(why error) error {
+	if d.rewind == nil {
+		return &final{reason: ErrChanged, err: why}
+	}
+	if err := d.rewind(); err != nil {
+		return &wire.CallerError{Err: err}
+	}
+	d.op.progress, d.size, d.asked, d.op.total = 0, -1, false, 0
+	return &mismatch{text: "file changed, starting over: " + why.Error()}
+}
+
+// complete proves that the download is whole. err is what the transfer ended
+// with.
+func (d *download) complete(s *session, err error) error {
+	if err != nil {
+		// A server that ends a TLS data connection without saying so inside
+		// TLS leaves it open whether the end was the true one. The final
+		// reply and the size tell.
+		if !errors.Is(err, io.ErrUnexpectedEOF) || replyOf(err) != nil || !s.wire.InStep() || d.size < 0 || d.op.progress != d.size {
+			return err
+		}
+	}
+	if d.ascii || d.verify == VerifyNone && d.size < 0 || d.op.progress == d.size {
+		return nil
+	}
+	n, state, err := s.size(d.op.path)
+	switch {
+	case err != nil:
+		return err
+	case state != sizeKnown:
+		return unprovable(ErrIncomplete)
+	case n == d.op.progress && n > d.size:
+		d.size = n // it has grown, and all of it has come
+		return nil
+	case n > d.op.progress:
+		if n > d.size {
+			d.size = n
+		}
+		return &mismatch{got: d.op.progress, want: n, what: "received"}
+	}
+	return d.changed(fmt.Errorf("%d bytes were received of a file that had %d and has %d now", d.op.progress, d.size, n))
+}
+
+// bytesIn finds the size that many servers put into the reply that opens a
+// transfer: "150 Opening BINARY mode data connection for a.csv (1234 bytes)."
+var bytesIn = regexp.MustCompile(`\((\d{1,18}) bytes\)`)
+
+func announced(reply string) int64 {
+	m := bytesIn.FindAllStringSubmatch(reply, -1)
+	if len(m) == 0 {
+		return -1
+	}
+	n, err := strconv.ParseInt(m[len(m)-1][1], 10, 64)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// rewinder returns how to empty dst again down to where it was, nil where that
+// cannot be done.
+func rewinder(dst io.Writer) func() error {
+	f, ok := dst.(interface {
+		io.Seeker
+		Truncate(int64) error
+	})
+	if !ok {
+		return nil
+	}
+	start, err := f.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return nil
+	}
+	return func() error {
+		if err := f.Truncate(start); err != nil {
+			return err
+		}
+		_, err := f.Seek(start, io.SeekStart)
+		return err
+	}
+}
+
+var errNilWriter = errors.New("destination is nil: use io.Discard to drop the data")
+
+// Retr downloads path into dst and returns the number of bytes written to it.
+// Every byte is written once and in order: a replay asks for the rest only
+// (REST), or reads the file again and drops what was written. When the file has
+// changed meanwhile, dst is emptied and filled anew where it can be, as an
+// *os.File can; otherwise the end is [ErrChanged].
+//
+// It succeeds when the server has answered 226 and, unless Config.Verify says
+// otherwise, as many bytes have come as it reports for the file.
+func (c *Client) Retr(ctx context.Context, path string, dst io.Writer) (int64, error) {
+	d := newDownload(path, dst, c.verify)
+	if dst == nil {
+		d.op.invalid = errNilWriter
+	}
+	d.op.try = d.try
+	err := c.do(ctx, &d.op)
+	return d.op.progress, err
+}

@@ -1,0 +1,170 @@
+package retry
+
+import (
+	"context"
+	"net/textproto"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/jlaffaye/ftp"
+
+	"github.com/ftpretry/ftpretry/internal/wire"
+)
+
+// quitTime bounds the goodbye to a server: it is given the time to free the
+// session's place, not the time to hold the caller up.
+const quitTime = time.Second
+
+// endpoint is a server and the way to it: what every session to it has in
+// common. It does not change, but for what is learned.
+type endpoint struct {
+	cfg   *Config
+	wire  wire.Config
+	stats counters
+
+	noRest atomic.Bool // the server refuses to restart downloads
+}
+
+func newEndpoint(cfg *Config) *endpoint {
+	return &endpoint{cfg: cfg, wire: wire.Config{
+		Addr: cfg.Addr, TLS: cfg.TLS, Implicit: cfg.ImplicitTLS, Dialer: cfg.Dial,
+		Connect: cfg.ConnectTimeout, Reply: cfg.ReplyTimeout, Stall: cfg.StallTimeout,
+	}}
+}
+
+// session is one control connection.
+type session struct {
+	endpoint *endpoint
+	wire     *wire.Session
+	ftp      *ftp.ServerConn // nil where the greeting never came
+
+	addr      string
+	tls       bool
+	took      time.Duration // to connect and log in
+	reused    bool          // an operation used it before
+	idleSince time.Time
+
+	before  wire.Moved // at begin
+	counted wire.Moved // what is in the endpoint's stats already
+	teller  *teller    // of the attempt at hand
+}
+
+// connect makes a new session up to the greeting. The session that comes with
+// an error is closed; it only tells what went wrong.
+func (e *endpoint) connect(ctx context.Context) (*session, error) {
+	e.stats.dials.Add(1)
+	w, err := wire.Connect(ctx, &e.wire)
+	s := &session{endpoint: e, wire: w, addr: e.cfg.Addr, tls: e.cfg.TLS != nil}
+	if err != nil {
+		return s, err
+	}
+	options := append(e.cfg.FTP[:len(e.cfg.FTP):len(e.cfg.FTP)],
+		ftp.DialWithDebugOutput(nil), // it would show the password
+		ftp.DialWithDialFunc(w.DialFunc))
+	if e.cfg.TLS != nil {
+		options = append(options, ftp.DialWithTLS(e.cfg.TLS))
+	}
+	s.ftp, err = ftp.Dial(e.cfg.Addr, options...)
+	if err != nil {
+		w.Unbind()
+		w.Close()
+		return s, err
+	}
+	w.Greeted()
+	return s, nil
+}
+
+// login logs a new session in. It fails, too, where the ftp package passes over
+// a refusal: FEAT answered 421 would leave a session that believes the server
+// has no features.
+func (s *session) login(user, password string) error {
+	err := s.wire.Recover(s.ftp.Login(user, password))
+	if refusal := s.wire.Refusal(); err == nil && refusal != nil && refusal.Code < 500 {
+		err = refusal
+	}
+	if err != nil {
+		return hidden(err, password)
+	}
+	s.wire.Settle()
+	return nil
+}
+
+// hidden takes the password out of an error: there are servers that quote what
+// they refuse.
+func hidden(err error, password string) error {
+	if len(password) < 3 || !strings.Contains(err.Error(), password) {
+		return err
+	}
+	text := strings.ReplaceAll(oneLine(err.Error()), password, "***")
+	if reply := replyOf(err); reply != nil {
+		return &textproto.Error{Code: reply.Code, Msg: strings.ReplaceAll(reply.Msg, password, "***")}
+	}
+	return textproto.ProtocolError(text)
+}
+
+// open makes a session that is logged in.
+func (e *endpoint) open(ctx context.Context, user, password string) (*session, error) {
+	start := time.Now()
+	s, err := e.connect(ctx)
+	if err != nil {
+		return s, err
+	}
+	if err := s.login(user, password); err != nil {
+		s.wire.Unbind()
+		s.end(ctx)
+		return s, err
+	}
+	s.took = time.Since(start)
+	return s, nil
+}
+
+// begin and finish enclose an attempt on the session.
+func (s *session) begin(t *transaction, ctx context.Context) {
+	s.count()
+	s.before = s.counted
+	if t.hooks.Progress != nil && t.op.transfer {
+		teller := &teller{transaction: t, ctx: ctx, session: s, began: time.Now()}
+		s.teller, s.wire.Progress = teller, teller.moved
+	}
+}
+
+func (s *session) finish() {
+	if s.teller != nil {
+		s.teller.tell()
+		s.teller, s.wire.Progress = nil, nil
+	}
+	s.wire.Unbind()
+	s.count()
+}
+
+// count adds the bytes moved since it was last called to the stats.
+func (s *session) count() {
+	moved := s.wire.Moved()
+	if moved == s.counted {
+		return
+	}
+	s.endpoint.stats.received.Add(moved.In - s.counted.In)
+	s.endpoint.stats.sent.Add(moved.Out - s.counted.Out)
+	s.counted = moved
+}
+
+// moved returns the bytes that the attempt moved over its data connections.
+func (s *session) moved() wire.Moved {
+	m := s.wire.Moved()
+	return wire.Moved{In: m.In - s.before.In, Out: m.Out - s.before.Out}
+}
+
+// reusable reports whether the session may serve another operation.
+func (s *session) reusable() bool { return s.ftp != nil && s.wire.InStep() && !s.wire.Altered() }
+
+// end closes the session, politely where that can be done and ctx lasts.
+func (s *session) end(ctx context.Context) {
+	if s.ftp != nil && ctx.Err() == nil {
+		s.wire.Bind(ctx)
+		s.wire.Quit(min(quitTime, s.endpoint.cfg.ReplyTimeout))
+		s.wire.Unbind()
+		return
+	}
+	s.wire.Close()
+}

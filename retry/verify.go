@@ -1,0 +1,105 @@
+package retry
+
+import (
+	"errors"
+	"net/textproto"
+	"path"
+
+	"github.com/jlaffaye/ftp"
+)
+
+// sizeState says what is known of a file's size on the server.
+type sizeState int
+
+const (
+	sizeKnown   sizeState = iota
+	sizeMissing           // the server says there is no such file
+	sizeUnknown           // the server has no way to tell
+)
+
+// replyOf returns the server's reply in err, nil if there is none.
+func replyOf(err error) *textproto.Error {
+	var reply *textproto.Error
+	if errors.As(err, &reply) {
+		return reply
+	}
+	return nil
+}
+
+// refused reports whether the server has refused the command itself for good,
+// with the connection in step.
+func refused(err error) bool {
+	reply := replyOf(err)
+	return reply != nil && reply.Code >= 500
+}
+
+// size asks the server how long a file is: by SIZE (RFC 3659, section 4), and
+// where it will not tell by MLST or LIST. Any error is one that an attempt may
+// fail of.
+func (s *session) size(name string) (int64, sizeState, error) {
+	n, err := s.ftp.FileSize(name)
+	switch {
+	case err == nil && n >= 0:
+		return n, sizeKnown, nil
+	case err != nil && replyOf(err) != nil && !refused(err):
+		return 0, sizeUnknown, err
+	case err != nil && !s.wire.InStep():
+		return 0, sizeUnknown, err
+	}
+	e, state, err := s.entry(name)
+	if err != nil || state != sizeKnown {
+		return 0, state, err
+	}
+	if e.Type != ftp.EntryTypeFile {
+		return 0, sizeUnknown, nil
+	}
+	return int64(e.Size), sizeKnown, nil
+}
+
+// entry asks for one name by MLST, or by LIST where there is no MLST.
+func (s *session) entry(name string) (*ftp.Entry, sizeState, error) {
+	var entries []*ftp.Entry
+	var err error
+	if s.ftp.IsTimePreciseInList() {
+		var e *ftp.Entry
+		e, err = s.ftp.GetEntry(name)
+		entries = []*ftp.Entry{e}
+	} else {
+		entries, err = s.ftp.List(name)
+	}
+	switch reply := replyOf(err); {
+	case err != nil && reply == nil && !s.wire.InStep():
+		return nil, sizeUnknown, err
+	case reply != nil && (reply.Code == 550 || reply.Code == 450):
+		return nil, sizeMissing, nil
+	case reply != nil && reply.Code < 500:
+		return nil, sizeUnknown, err
+	case err != nil:
+		return nil, sizeUnknown, nil
+	}
+	if len(entries) == 1 && entries[0] != nil && (path.Base(entries[0].Name) == path.Base(name) || s.ftp.IsTimePreciseInList()) {
+		return entries[0], sizeKnown, nil
+	}
+	return nil, sizeUnknown, nil
+}
+
+// unprovable is the end of a transfer that the server calls complete and gives
+// no way to check.
+func unprovable(reason error) error {
+	return &final{reason: reason, err: errors.New(
+		"server offers neither SIZE, MLST nor a usable LIST: set Config.Verify to VerifyNone to believe its final reply")}
+}
+
+// checkStored compares what the server has with what was sent.
+func (s *session) checkStored(name string, sent int64) error {
+	n, state, err := s.size(name)
+	switch {
+	case err != nil:
+		return err
+	case state == sizeUnknown:
+		return unprovable(ErrOutcomeUnknown)
+	case state == sizeMissing, n != sent:
+		return &mismatch{got: sent, want: n, what: "sent"}
+	}
+	return nil
+}
