@@ -111,9 +111,9 @@ func (t *transfer) carry(s *session, f *Fault, event *Event) (reply string, move
 	if f == nil || !f.Silent {
 		s.reply(t.opening)
 	}
-	conn := raw
+	conn, watch := raw, &watched{Conn: raw}
 	if s.protect {
-		secure, refusal := s.secureData(raw)
+		secure, refusal := s.secureData(watch)
 		if refusal != "" {
 			return refusal, 0
 		}
@@ -130,6 +130,9 @@ func (t *transfer) carry(s *session, f *Fault, event *Event) (reply string, move
 		limit = f.At
 	}
 	moved, err = t.copy(conn, limit)
+	if err == nil && t.upload && watch.ended {
+		err = io.ErrUnexpectedEOF
+	}
 	if limit >= 0 && err == nil {
 		return t.interrupt(s, f, conn, raw, moved < limit), moved
 	}
@@ -218,6 +221,20 @@ func finish(conn net.Conn) {
 	if c, ok := conn.(interface{ CloseWrite() error }); ok {
 		_ = c.CloseWrite()
 	}
+}
+
+// watched is the connection below TLS. Package tls reports an end without
+// close_notify between two records as a plain io.EOF; only here can it be told
+// from an end with one, which is read before the FIN.
+type watched struct {
+	net.Conn
+	ended bool
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.Conn.Read(p)
+	w.ended = w.ended || err == io.EOF
+	return n, err
 }
 
 // secureData puts TLS on a data connection (RFC 4217 section 9).
