@@ -1,0 +1,163 @@
+package ftpd
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	startLimit = 10 * time.Second // a server that greets later than this is broken
+	poll       = 5 * time.Millisecond
+)
+
+// process is a server's listener and the sessions that it forks, which share a process group.
+type process struct {
+	program program
+	log     string
+
+	mu      sync.Mutex
+	pid     int           // of the listener and the group; 0 when it is not running
+	done    chan struct{} // closed when the listener was waited for
+	outcome error         // its exit, valid after done
+}
+
+func newProcess(p program, log string) *process { return &process{program: p, log: log} }
+
+// begin starts the listener.
+func (p *process) begin() error {
+	out, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer out.Close() //nolint:errcheck // the server holds its own copy
+	cmd := exec.Command(p.program.path, p.program.args...)
+	cmd.Env = append(os.Environ(), p.program.env...)
+	cmd.Dir = filepath.Dir(p.log)
+	// vsftpd writes what is wrong with its configuration to its standard input, where inetd has the client.
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = out, out, out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	started, done := make(chan error), make(chan struct{})
+	go func() {
+		// The kernel sends Pdeathsig when the thread that forked ends, so that thread is kept until the server is gone.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			p.outcome = cmd.Wait()
+		}
+		close(done)
+	}()
+	if err := <-started; err != nil {
+		return err
+	}
+	p.pid, p.done = cmd.Process.Pid, done
+	return nil
+}
+
+// end ends the listener and its sessions, and returns when all are gone. It may be called more than once.
+func (p *process) end(politely bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pid == 0 {
+		return
+	}
+	// Stopped first, or a session could be forked behind the back of the list.
+	signal(syscall.SIGSTOP, p.pid)
+	family := p.family()
+	if politely {
+		signal(syscall.SIGTERM, p.pid)
+		signal(syscall.SIGCONT, p.pid)
+		select {
+		case <-p.done:
+		case <-time.After(2 * time.Second):
+		}
+	}
+	signal(syscall.SIGKILL, family...)
+	<-p.done
+	// A child that a session forked since has the session's group.
+	for deadline := time.Now().Add(startLimit); time.Now().Before(deadline); time.Sleep(poll) {
+		left := alive(family)
+		if len(left) == 0 {
+			break
+		}
+		signal(syscall.SIGKILL, left...)
+	}
+	p.pid = 0
+}
+
+func signal(s syscall.Signal, pids ...int) {
+	for _, pid := range pids {
+		_ = syscall.Kill(pid, s) //nolint:errcheck // it may have ended by itself
+	}
+}
+
+// up starts the server and waits for its greeting.
+func (s *Server) up() error {
+	p := s.process
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.begin(); err != nil {
+		return err
+	}
+	idle := len(p.family()) // a server that keeps a process of its own besides the listener has it after the greeting
+	var last error
+	for deadline := time.Now().Add(startLimit); time.Now().Before(deadline); time.Sleep(poll) {
+		select {
+		case <-p.done:
+			return fmt.Errorf("it ended at once: %w", errors.Join(p.outcome, last))
+		default:
+		}
+		if last = greet(s.Addr); last == nil {
+			// The probe's own session must be gone, or it would count against a limit of one.
+			for len(p.family()) > idle && time.Now().Before(deadline) {
+				time.Sleep(poll)
+			}
+			return nil
+		}
+	}
+	return fmt.Errorf("no greeting within %v: %w", startLimit, last)
+}
+
+// greet reads one greeting and says good-bye, until the server has hung up.
+func greet(addr string) error {
+	conn, err := net.DialTimeout("tcp", addr, time.Second)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() //nolint:errcheck // nothing is pending
+	if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		return err
+	}
+	in := bufio.NewReader(conn)
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			return fmt.Errorf("after %q: %w", line, err)
+		}
+		if strings.HasPrefix(line, "220 ") {
+			break
+		}
+		if !strings.HasPrefix(line, "220") {
+			return fmt.Errorf("the greeting is %q", strings.TrimSpace(line))
+		}
+	}
+	if _, err := fmt.Fprint(conn, "QUIT\r\n"); err != nil {
+		return err
+	}
+	for {
+		if _, err := in.ReadString('\n'); err != nil {
+			return nil
+		}
+	}
+}
