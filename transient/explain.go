@@ -10,26 +10,38 @@ import (
 // fits decides. The error is the writer's.
 func Explain(w io.Writer) error {
 	rows := [][]string{{"CODE", "COMMAND", "CLASS", "TEXT", "REASON"}}
-	for i := range defaults {
-		rows = append(rows, defaults[i].rows()...)
+	for i := 0; i < len(defaults); {
+		codes, next := defaults[i].codes(), i+1
+		for ; next < len(defaults) && sameButCode(defaults[i].Rule, defaults[next].Rule); next++ {
+			codes += "," + defaults[next].codes()
+		}
+		rows = append(rows, defaults[i].rows(codes)...)
+		i = next
 	}
-	rows = append(rows, []string{}, []string{"ERROR", "", "CLASS", "", "REASON"})
+	rest := [][]string{{"ERROR", "CLASS", "REASON"}}
 	for _, list := range [][]symptom{faults, signs} {
 		for i := range list {
-			rows = append(rows, []string{list[i].what, "", list[i].class.String(), "", list[i].reason})
+			rest = append(rest, []string{list[i].what, list[i].class.String(), list[i].reason})
 		}
 	}
-	_, err := io.WriteString(w, align(rows))
+	_, err := io.WriteString(w, align(rows)+"\n"+align(rest))
 	return err
 }
 
+// sameButCode reports whether two rules say the same of other codes. Such
+// neighbors are one line.
+func sameButCode(a, b Rule) bool {
+	a.Code, a.To = b.Code, b.To
+	return a == b
+}
+
 // rows shows one rule, with a line for each of its texts.
-func (c *compiled) rows() [][]string {
+func (c *compiled) rows(codes string) [][]string {
 	command := strings.Join(c.verbs, ",")
 	if command == "" {
 		command = "any"
 	}
-	head := []string{c.codes(), command, c.Class.String(), "", c.Reason}
+	head := []string{codes, command, c.Class.String(), "", c.Reason}
 	rows := [][]string{head}
 	for i := range c.texts {
 		if i == 0 {

@@ -39,11 +39,9 @@ func (s *subject) hint() time.Duration {
 				ahead = false // "in -5 minutes", "in (3) seconds": not how time is told
 			}
 			end = at + 1
-		case s.inPath(at, end):
-			ahead = false
 		default:
 			if invited && ahead {
-				if d, ok := length(text, at); ok {
+				if d, ok := length(text, at); ok && !s.inPath(at, end) {
 					return d
 				}
 			}

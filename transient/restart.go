@@ -3,9 +3,12 @@ package transient
 // RestartRefused reports whether the server refuses to continue a transfer at
 // an offset, where it might well accept it from the start: its reply rejects
 // REST, or the RETR, STOR or APPE behind it because of REST. Such a failure is
-// Permanent as it is; the same transfer without REST may succeed.
+// Permanent as it is; the same transfer without REST may succeed. Servers that
+// refuse APPE to an existing file say it in the same words, so that a true of
+// APPE speaks of APPE itself.
 //
-// It is asked of any failure, and knows nothing of whether REST was sent.
+// It goes by the reply alone and does not know whether REST was sent. It is
+// safe for concurrent use.
 func RestartRefused(f Failure) bool {
 	refused := false
 	walk(f.Err, func(err error) bool {
@@ -37,7 +40,7 @@ var restartRules = []Rule{
 		Reason: "APPE and STOU do not go with REST: send them without (pyftpdlib)"},
 	{Code: 400, To: 599, Text: "resuming transfers not allowed|no support for resume|ascii resume is unsafe", Class: Permanent,
 		Reason: "no REST in ASCII mode: use TYPE I or transfer from the start"},
-	{Code: 500, To: 599, Command: "REST RETR STOR APPE", Text: "invalid rest|rest: invalid|rest*not supported|rest*not implemented|rest*not allowed|restart offset*too large", Class: Permanent,
+	{Code: 500, To: 599, Command: "REST RETR STOR APPE", Text: "invalid rest|rest: invalid|rest not supported|rest not implemented|rest not allowed|rest command not|restart offset*too large", Class: Permanent,
 		Reason: "the server does not take this offset: transfer from the start"},
 	{Code: 554, Command: "REST RETR STOR APPE", Class: Permanent,
 		Reason: "invalid REST parameter (RFC 3659 section 5.3): the file on the server is shorter"},

@@ -3,7 +3,7 @@ package transient
 // defaults are the default rules, made ready. The order of the groups is the
 // order in which they are asked: what is certain comes before what is likely,
 // and the bare code comes last.
-var defaults = compile(restartRules, denialRules, loadRules, storageRules, fileRules, dataRules, codeRules)
+var defaults = compile(restartRules, denialRules, storageRules, busyRules, loadRules, fileRules, dataRules, codeRules)
 
 func compile(groups ...[]Rule) table {
 	var t table
@@ -18,19 +18,19 @@ func compile(groups ...[]Rule) table {
 // Server texts that more than one code carries.
 const (
 	wrongLogin = "login incorrect|incorrect login|login failed|failed login|login failure|login attempt|bad login|" +
-		"authentication fail|auth* attempts|password incorrect|incorrect password|invalid password|wrong password|bad password|" +
+		"authentication fail|authentication attempt|password incorrect|incorrect password|invalid password|wrong password|bad password|" +
 		"password*expired|invalid credential|invalid user|account*locked|account*disabled|account*expired|locked out"
 	banned = "banned|blacklisted"
 
 	// After lftp's list of the texts behind which it waits, and the words of
 	// the servers in the catalogue.
-	fullHouse = "too many|overloaded|try later|try again later|try back later|retry later|come back later|" +
-		"try again in|maximum number|number of connect|only*session*allowed|more connection|already connected|" +
+	fullHouse = "too many|overloaded|maximum number|number of connect|only*session*allowed|more connection|already connected|" +
 		"simultaneous login|(the maximum)|maximum login limit|maximum server connection|limit has been reached|limit reached|" +
 		"rate limit|server busy|server is busy|system busy|system is busy|too busy|server is full|" +
 		"is restricted to*users|is restricted to*clients|is restricted to*connections|is restricted to*sessions|" +
 		"service temporarily unavailable|shutting down|shut down|shutdown in progress|the load was"
-	notLoad = "too many levels|too many links|too many symbolic|too many arguments|too many parameters"
+	comeBack = "try later|try again later|try back later|retry later|come back later|try again in"
+	notLoad  = "too many levels|too many links|too many symbolic|too many arguments|too many parameters"
 
 	quota    = "quota exceed|exceeded quota|exceeds*quota|exceeded*quota|over quota|quota reached|disk quota"
 	diskFull = "no space left|disk full|disk is full|upload later|not enough space|not enough disk|insufficient storage|" +
@@ -64,30 +64,13 @@ var denialRules = []Rule{
 	{Code: 425, Text: "bad ip connecting", Class: Permanent, Reason: "data came from another address than commands: use one address for both (vsftpd)"},
 	{Code: 425, Text: "cannot use pasv on ipv6|epsv support", Class: Permanent, Reason: "the server wants EPSV (pure-ftpd)"},
 	{Code: 425, Text: "invalid address given|logout.", Class: Permanent, Reason: "the server ended the session over an address it does not accept, or at its end (pure-ftpd)"},
-	{Code: 425, Text: "connection was aborted by the local system|1236", Class: Permanent, Reason: "the server does not connect to ports below 1024 (IIS)"},
+	{Code: 425, Text: "connection was aborted by the local system|win32*1236", Class: Permanent, Reason: "the server does not connect to ports below 1024 (IIS)"},
 
 	{Code: 431, Text: "necessary security resource unavailable|security is disabled", Class: Permanent, Reason: "the server has no certificate (proftpd, mina)"},
 	{Code: 431, Command: "AUTH", Text: "service is unavailable", Class: Permanent, Reason: "the server has no TLS set up (mina)"},
 }
 
-const handshakeMismatch = "no shared cipher|no suitable|wrong version|unsupported protocol|unknown protocol|version too low|certificate|unknown ca|http request"
-
-// loadRules are the texts of a server that is full, in codes that do not say so
-// or say the opposite.
-var loadRules = []Rule{
-	{Code: 425, Command: "PASV EPSV", Text: "ports are busy|internal error|pasv:|epsv:|address already in use|temporarily unavailable", Class: Overload, Reason: "no free port for data at the moment (pure-ftpd, proftpd)"},
-	{Code: 425, Text: "ports are busy|cannot prepare for data connection|too many open files", Class: Overload, Reason: "no free port for data at the moment (pure-ftpd, FileZilla)"},
-	{Code: 500, Text: "oops: vsf_sysutil_bind|oops: priv_sock_get", Class: Overload, Reason: "no free port for data at the moment (vsftpd)"},
-	{Code: 500, Text: "oops: child died", Class: Overload, Reason: "the server's process for this session died (vsftpd)"},
-	{Code: 421, Text: "data timeout|data connection timed out|data channel timed out", Class: DataChannel, Reason: "the data connection stood still (vsftpd, pyftpdlib)"},
-	{Code: 421, Text: "service not available", Class: Overload, Reason: "RFC 959's words for a server on its way down; vsftpd says them also to clients it never admits"},
-	{Code: 425, To: 426, Text: fullHouse, Class: Overload, Reason: "the server is full for now"},
-	{Code: 430, Text: fullHouse, Class: Overload, Reason: "the server is full for now"},
-	{Code: 450, To: 451, Text: fullHouse, Class: Overload, Reason: "the server is full for now"},
-	{Code: 500, Text: fullHouse, Class: Overload, Reason: "the server is full for now"},
-	{Code: 530, Text: fullHouse, Class: Overload, Reason: "the server is full for now"},
-	{Code: 550, To: 559, Text: fullHouse, Class: Overload, Reason: "the server is full for now"},
-}
+const handshakeMismatch = "no shared cipher|no suitable cipher|no suitable key|wrong version|unsupported protocol|unknown protocol|version too low|certificate|unknown ca|http request"
 
 // storageRules tell space that others may free from an allowance that is spent.
 var storageRules = []Rule{
@@ -102,10 +85,33 @@ var storageRules = []Rule{
 	{Code: 551, Command: "STOR APPE STOU", Text: "error on output file", Class: Storage, Reason: "the server could not write, mostly for want of space (mina)"},
 }
 
-// fileRules tell a file that is busy from one that is not there or not allowed.
-var fileRules = []Rule{
-	{Code: 450, To: 451, Text: inUse, Class: Busy, Reason: "the file is in use"},
+// busyRules are files that another has open. They come before the load, as the
+// server may add "try again later".
+var busyRules = []Rule{
+	{Code: 450, To: 451, Text: inUse, Class: Busy, Reason: "the file is in use (IIS, proftpd)"},
 	{Code: 550, To: 559, Text: inUse, Class: Busy, Reason: "the file is in use (IIS, proftpd)"},
+}
+
+// loadRules are the texts of a server that is full, in codes that do not say so
+// or say the opposite.
+var loadRules = []Rule{
+	{Code: 425, Command: "PASV EPSV", Text: "ports are busy|internal error|pasv:|epsv:|address already in use|temporarily unavailable", Class: Overload, Reason: "no free port for data at the moment (pure-ftpd, proftpd)"},
+	{Code: 425, Text: "ports are busy|cannot prepare for data connection|too many open files", Class: Overload, Reason: "no free port for data at the moment (pure-ftpd, FileZilla)"},
+	{Code: 500, Text: "oops: vsf_sysutil_bind|oops: priv_sock_get", Class: Overload, Reason: "no free port for data at the moment (vsftpd)"},
+	{Code: 500, Text: "oops: child died", Class: Overload, Reason: "the server's process for this session died (vsftpd)"},
+	{Code: 421, Text: "data timeout|data connection timed out|data channel timed out", Class: DataChannel, Reason: "the data connection stood still (vsftpd, pyftpdlib)"},
+	{Code: 421, Text: "service not available", Class: Overload, Reason: "RFC 959's words for a server on its way down; vsftpd says them also to clients it never admits"},
+	{Code: 421, Text: fullHouse, Class: Overload, Reason: "the server is full for now"},
+	{Code: 425, To: 426, Text: fullHouse, Class: Overload, Reason: "the server is full for now"},
+	{Code: 450, To: 451, Text: fullHouse, Class: Overload, Reason: "the server is full for now"},
+	{Code: 430, Text: fullHouse + "|" + comeBack, Class: Overload, Reason: "the server is full, or asks to come back later"},
+	{Code: 500, Text: fullHouse + "|" + comeBack, Class: Overload, Reason: "the server is full, or asks to come back later"},
+	{Code: 530, Text: fullHouse + "|" + comeBack, Class: Overload, Reason: "the server is full, or asks to come back later"},
+	{Code: 550, To: 559, Text: fullHouse + "|" + comeBack, Class: Overload, Reason: "the server is full, or asks to come back later"},
+}
+
+// fileRules are refusals about the file that come with a 4xx and never heal.
+var fileRules = []Rule{
 	{Code: 450, Command: "NLST LIST MLSD STAT", Text: "no files found|no files", Class: Permanent, Reason: "the directory is empty (proftpd)"},
 	{Code: 450, To: 451, Text: noFile, Class: Permanent, Reason: "the file is not there or not allowed, which this server says with a 4xx (proftpd, ftpserverlib, mina)"},
 	{Code: 450, Text: "could not stat", Class: Permanent, Reason: "the file is not there (ftpserverlib)"},
@@ -128,6 +134,7 @@ var dataRules = []Rule{
 // codeRules are what a code means with no text known.
 var codeRules = []Rule{
 	{Code: 120, Command: Connect, Class: Overload, Reason: "the server will be ready later"},
+	{Code: 332, Command: "USER PASS", Class: Permanent, Reason: "the server wants ACCT, which the client does not send"},
 	{Code: 100, To: 399, Class: Network, Reason: "no error: the reply belongs to another command, the connection is out of step"},
 	{Code: 421, Class: Overload, Reason: "the server ends or refuses the session for now: load, timeout or shutdown"},
 	{Code: 425, Class: DataChannel, Reason: "no data connection"},

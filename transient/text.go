@@ -125,6 +125,10 @@ func (s *subject) inPath(from, to int) bool {
 	return s.inDirectory(from, to)
 }
 
+// maxPath is how long a directory may be that a server puts in front of a name:
+// PATH_MAX of most systems. It bounds the work a hostile reply can ask for.
+const maxPath = 4096
+
 // inDirectory reports whether text[from:to] lies in the directories of an
 // absolute path that ends with the command's name: servers spell a relative
 // name out with their working directory in front.
@@ -132,11 +136,12 @@ func (s *subject) inDirectory(from, to int) bool {
 	if s.base == "" {
 		return false
 	}
-	end := strings.Index(s.text[to:], "/"+s.base)
+	reach := s.text[to:min(len(s.text), to+maxPath)]
+	end := strings.Index(reach, "/"+s.base)
 	if end < 0 || strings.Contains(s.text[from:to+end], ": ") {
 		return false
 	}
-	for i := from; i >= 0; i-- {
+	for i := from; i >= max(0, from-maxPath); i-- {
 		if i > 0 && s.text[i] == ' ' && s.text[i-1] == ':' {
 			return false
 		}
