@@ -60,11 +60,11 @@ func (t table) judge(f Failure, reply *textproto.Error) (Verdict, time.Duration)
 	s := subject{command: f.Command, path: f.Path, message: reply.Msg}
 	for i := range t {
 		rule := &t[i]
-		found, ok := rule.fits(&s, reply.Code)
+		tail, ok := rule.fits(&s, reply.Code)
 		if !ok {
 			continue
 		}
-		v := Verdict{Class: rule.Class, Reply: reply, Rule: rule.explain(reply.Code, f.Command, found)}
+		v := Verdict{Class: rule.Class, Reply: reply, Rule: rule.explain(reply.Code, f.Command, tail)}
 		if !v.Transient() {
 			return v, 0
 		}

@@ -72,7 +72,7 @@ type compiled struct {
 	first, last int
 	verbs       []string
 	texts       []phrase
-	why         string // Verdict.Rule, where it is the same for every reply
+	tail        string // what Verdict.Rule says behind code and command
 }
 
 const lastCode = 999 // three digits, RFC 959 section 4.2
@@ -86,24 +86,27 @@ func (r Rule) compile() compiled {
 	case r.To == 0:
 		c.last = r.Code
 	}
-	if c.first == c.last && len(c.verbs) == 0 && len(c.texts) == 0 {
-		c.why = c.explain(c.first, "", "")
+	if r.Reason != "" {
+		c.tail = ": " + r.Reason
+	}
+	for i := range c.texts {
+		c.texts[i].tail = " with text " + strconv.Quote(c.texts[i].shown) + c.tail
 	}
 	return c
 }
 
-// fits reports whether the rule speaks of this reply, and which of its texts
-// was found in it.
-func (c *compiled) fits(s *subject, code int) (found string, ok bool) {
+// fits reports whether the rule speaks of this reply, and how [Verdict.Rule]
+// then ends.
+func (c *compiled) fits(s *subject, code int) (tail string, ok bool) {
 	if code < c.first || code > c.last || !c.speaksOf(s.command) {
 		return "", false
 	}
 	if len(c.texts) == 0 {
-		return "", true
+		return c.tail, true
 	}
 	for i := range c.texts {
 		if s.says(&c.texts[i]) {
-			return c.texts[i].shown, true
+			return c.texts[i].tail, true
 		}
 	}
 	return "", false
@@ -126,27 +129,13 @@ func (c *compiled) speaksOf(command string) bool {
 
 // explain says which rule decided: `530 with text "too many": the server is
 // full for now`.
-func (c *compiled) explain(code int, command, found string) string {
-	if c.why != "" {
-		return c.why
-	}
-	var b strings.Builder
-	b.WriteString(strconv.Itoa(code))
+func (c *compiled) explain(code int, command, tail string) string {
+	number := strconv.Itoa(code)
 	switch {
 	case len(c.verbs) == 0:
+		return number + tail
 	case command == "":
-		b.WriteString(" while connecting")
-	default:
-		b.WriteString(" to ")
-		b.WriteString(strings.ToUpper(command))
+		return number + " while connecting" + tail
 	}
-	if found != "" {
-		b.WriteString(" with text ")
-		b.WriteString(strconv.Quote(found))
-	}
-	if c.Reason != "" {
-		b.WriteString(": ")
-		b.WriteString(c.Reason)
-	}
-	return b.String()
+	return number + " to " + strings.ToUpper(command) + tail
 }

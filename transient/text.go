@@ -9,6 +9,7 @@ import (
 // reply one after the other.
 type phrase struct {
 	shown  string
+	tail   string // how Verdict.Rule ends where this one was found
 	pieces []string
 }
 
