@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -138,6 +139,7 @@ func (s *stream) wake() { s.update(func() {}) }
 type memConn struct {
 	in, out       *stream
 	local, remote *net.TCPAddr
+	hard          atomic.Bool // SetLinger(0)
 }
 
 // newPair connects a client's end and a server's end.
@@ -173,6 +175,10 @@ func (c *memConn) CloseWrite() error {
 // Close ends both directions. Input that nobody read makes it a reset that also
 // loses output still under way, as a kernel does.
 func (c *memConn) Close() error {
+	if c.hard.Load() {
+		c.abort()
+		return nil
+	}
 	unread, closed := false, false
 	c.in.update(func() {
 		closed = c.in.readDone
@@ -197,14 +203,27 @@ func (c *memConn) Close() error {
 	return nil
 }
 
+// SetLinger makes Close a reset if sec is 0, as on a *net.TCPConn.
+func (c *memConn) SetLinger(sec int) error {
+	c.hard.Store(sec == 0)
+	return nil
+}
+
 // abort resets the connection, as a TCP close with SO_LINGER 0 does. Output
 // written before arrives first.
 func (c *memConn) abort() {
+	closed := false
 	c.in.update(func() {
+		if closed = c.in.readDone; closed {
+			return
+		}
 		c.in.reset, c.in.readDone, c.in.deaf = true, true, true
 		c.in.buf, c.in.off = nil, 0
 		c.in.readBy.set(time.Time{}, nil)
 	})
+	if closed {
+		return
+	}
 	c.out.update(func() {
 		c.out.reset, c.out.writeClosed = true, true
 		c.out.writeBy.set(time.Time{}, nil)
