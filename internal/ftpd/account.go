@@ -48,7 +48,7 @@ func folder(t testing.TB) string {
 	dir, err := os.MkdirTemp("", "ftpretry-server-")
 	must(t, err)
 	must(t, os.Chmod(dir, 0o755))
-	t.Cleanup(func() { _ = os.RemoveAll(dir) }) //nolint:errcheck // what is left is in the temporary folder
+	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // what is left is in the temporary folder
 	return dir
 }
 

@@ -36,10 +36,10 @@ func reserve(t testing.TB) ports {
 		lock, err := os.OpenFile(filepath.Join(dir, strconv.Itoa(from)), os.O_CREATE|os.O_RDWR, 0o600)
 		must(t, err)
 		if syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil && vacant(from, blockSize) {
-			t.Cleanup(func() { _ = lock.Close() }) //nolint:errcheck // closing gives up the lock, whatever it returns
+			t.Cleanup(func() { _ = lock.Close() }) // closing gives up the lock, whatever it returns
 			return ports{control: from, first: from + 4, last: from + 3 + plenty}
 		}
-		_ = lock.Close() //nolint:errcheck // as above
+		_ = lock.Close() // as above
 	}
 	t.Fatalf("no %d free ports in a row between %d and %d: end other servers first", blockSize, firstPort, lastPort)
 	return ports{}
@@ -60,7 +60,7 @@ func (s *Server) TakePorts() (giveBack func()) {
 	}
 	return func() {
 		for _, l := range taken {
-			_ = l.Close() //nolint:errcheck // it accepted nothing
+			_ = l.Close() // it accepted nothing
 		}
 	}
 }
@@ -72,7 +72,7 @@ func vacant(from, n int) bool {
 		if err != nil {
 			return false
 		}
-		_ = l.Close() //nolint:errcheck // it accepted nothing
+		_ = l.Close() // it accepted nothing
 	}
 	return true
 }

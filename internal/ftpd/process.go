@@ -86,19 +86,17 @@ func (p *process) end(politely bool) {
 	signal(syscall.SIGKILL, family...)
 	<-p.done
 	// A child that a session forked since has the session's group.
-	for deadline := time.Now().Add(startLimit); time.Now().Before(deadline); time.Sleep(poll) {
+	_ = every(poll, func() bool { // what SIGKILL does not end, nobody can
 		left := alive(family)
-		if len(left) == 0 {
-			break
-		}
 		signal(syscall.SIGKILL, left...)
-	}
+		return len(left) == 0
+	})
 	p.pid = 0
 }
 
 func signal(s syscall.Signal, pids ...int) {
 	for _, pid := range pids {
-		_ = syscall.Kill(pid, s) //nolint:errcheck // it may have ended by itself
+		_ = syscall.Kill(pid, s) // it may have ended by itself
 	}
 }
 
@@ -112,21 +110,40 @@ func (s *Server) up() error {
 	}
 	idle := len(p.family()) // a server that keeps a process of its own besides the listener has it after the greeting
 	var last error
-	for deadline := time.Now().Add(startLimit); time.Now().Before(deadline); time.Sleep(poll) {
+	greeted := every(poll, func() bool {
 		select {
 		case <-p.done:
-			return fmt.Errorf("it ended at once: %w", errors.Join(p.outcome, last))
+			return true
 		default:
 		}
-		if last = greet(s.Addr); last == nil {
-			// The probe's own session must be gone, or it would count against a limit of one.
-			for len(p.family()) > idle && time.Now().Before(deadline) {
-				time.Sleep(poll)
-			}
-			return nil
+		last = greet(s.Addr)
+		return last == nil
+	})
+	select {
+	case <-p.done:
+		return fmt.Errorf("it ended at once: %w", errors.Join(p.outcome, last))
+	default:
+	}
+	if !greeted {
+		return fmt.Errorf("no greeting within %v: %w", startLimit, last)
+	}
+	// The session of the probe must be gone, or it would count against a limit of one.
+	if !every(poll, func() bool { return len(p.family()) <= idle }) {
+		return errors.New("the first session does not end")
+	}
+	return nil
+}
+
+// every asks until the answer is yes, or for startLimit. The kernel tells nobody when a grandchild ends or a port opens.
+func every(pause time.Duration, done func() bool) bool {
+	again := time.NewTicker(pause)
+	defer again.Stop()
+	for deadline := time.Now().Add(startLimit); time.Now().Before(deadline); <-again.C {
+		if done() {
+			return true
 		}
 	}
-	return fmt.Errorf("no greeting within %v: %w", startLimit, last)
+	return false
 }
 
 // greet reads one greeting and says good-bye, until the server has hung up.

@@ -63,7 +63,7 @@ with dbm.ndbm.open(sys.argv[1], "c") as db:
 	name := fmt.Sprintf("ftpretry-test-%d-%d", os.Getpid(), pamServices.Add(1))
 	file := filepath.Join("/etc/pam.d", name)
 	write(t, file, fmt.Sprintf("auth required pam_userdb.so db=%s\naccount required pam_userdb.so db=%[1]s\n", db), 0o644)
-	t.Cleanup(func() { _ = os.Remove(file) }) //nolint:errcheck // a left-over serves nobody: its database is gone
+	t.Cleanup(func() { _ = os.Remove(file) }) // a left-over serves nobody: its database is gone
 	return name
 }
 
