@@ -62,7 +62,7 @@ func (a *atomicUpload) try(_ context.Context, s *session) error {
 		}
 	}
 	err := s.ftp.Rename(a.temp, a.op.path)
-	if x := s.wire.Exchange(); err != nil && x.Command == "RNTO" && (x.Unknown() || x.Code < 400) {
+	if err != nil && doubtful(s.wire.Exchange(), err, "RNTO") {
 		a.renaming = true
 	}
 	return err

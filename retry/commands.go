@@ -203,10 +203,7 @@ func parent(name string) string {
 // List returns the entries of a directory; "" is the directory of the login. A
 // listing that breaks off is thrown away and asked for again.
 func (c *Client) List(ctx context.Context, path string) (entries []*ftp.Entry, err error) {
-	err = c.do(ctx, query("LIST", path, func(conn *ftp.ServerConn) (err error) {
-		entries, err = conn.List(path)
-		return err
-	}))
+	err = c.do(ctx, listing(path, &entries))
 	if err != nil {
 		return nil, err
 	}
@@ -222,17 +219,6 @@ func (c *Client) NameList(ctx context.Context, path string) (names []string, err
 		return nil, err
 	}
 	return names, nil
-}
-
-// nameList makes NLST.
-func nameList(name string, names *[]string) *operation {
-	return query("NLST", name, func(conn *ftp.ServerConn) (err error) {
-		*names, err = conn.NameList(name)
-		if reply := replyOf(err); reply != nil && strings.Contains(strings.ToLower(reply.Msg), "no files found") {
-			*names, err = nil, nil
-		}
-		return err
-	})
 }
 
 // GetEntry returns what MLST says of a file or directory.

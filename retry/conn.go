@@ -154,10 +154,7 @@ func (c *Conn) NameList(path string) (entries []string, err error) {
 
 // List returns the entries of a directory.
 func (c *Conn) List(path string) (entries []*ftp.Entry, err error) {
-	err = c.run(query("LIST", path, func(conn *ftp.ServerConn) (err error) {
-		entries, err = conn.List(path)
-		return err
-	}))
+	err = c.run(listing(path, &entries))
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package retry
 import (
 	"context"
 	"errors"
-	"net/textproto"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -238,20 +237,29 @@ func (t *transaction) plan(ctx context.Context, d decision) decision {
 }
 
 // noteOutcome remembers that the operation's own command may have been
-// executed. A reply below 400 that comes as an error means that the replies
-// are out of step: it may belong to any command.
+// executed.
 func (t *transaction) noteOutcome(x wire.Exchange, err error) {
 	if t.session == nil {
 		return
 	}
-	var reply *textproto.Error
-	odd := errors.As(err, &reply) && reply.Code < 400
-	if odd {
+	if reply := replyOf(err); reply != nil && reply.Code < 400 {
 		t.session.wire.Break(err)
 	}
-	if t.op.effect != "" && x.Command == t.op.effect && (x.Unknown() || odd) {
+	if t.op.effect != "" && doubtful(x, err, t.op.effect) {
 		t.op.unknown = true
 	}
+}
+
+// doubtful reports whether command, which failed with err, may have been
+// executed all the same: its reply never came, or is out of step with the
+// commands, as one below 400 that comes as an error is, or says that an action
+// was begun and broken off (451, RFC 959 section 4.2).
+func doubtful(x wire.Exchange, err error, command string) bool {
+	if x.Command != command {
+		return false
+	}
+	reply := replyOf(err)
+	return x.Unknown() || reply != nil && (reply.Code < 400 || reply.Code == 451)
 }
 
 // stale reports whether the attempt met nothing but the end of a session that
@@ -261,7 +269,8 @@ func (t *transaction) stale(x wire.Exchange, v transient.Verdict) bool {
 		return false
 	}
 	if v.Reply != nil {
-		return v.Reply.Code == 421
+		// Pushed while it was idle, where that could not be seen before.
+		return v.Reply.Code == 421 && t.session.rested
 	}
 	return v.Class == transient.Network
 }

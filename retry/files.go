@@ -79,10 +79,7 @@ func (r *runner) removeTree(ctx context.Context, dir string, depth int) error {
 		return &Error{Op: "RMD", Path: dir, Verdict: invalidVerdict, Reason: ErrPermanent, Err: fmt.Errorf("directories are nested more than %d deep", deepest)}
 	}
 	var entries []*ftp.Entry
-	list := query("LIST", dir, func(conn *ftp.ServerConn) (err error) {
-		entries, err = conn.List(dir)
-		return err
-	})
+	list := listing(dir, &entries)
 	if list.invalid == nil {
 		list.invalid = checkPath(dir)
 	}

@@ -92,8 +92,7 @@ func (l *line) take(ctx context.Context, fresh bool) (*session, error) {
 	s := l.session
 	l.session = nil
 	l.mu.Unlock()
-	if s != nil && !fresh && (time.Since(s.idleSince) < probeAfter || !s.wire.Stale()) {
-		s.reused = true
+	if s != nil && !fresh && s.alive() {
 		s.wire.Bind(ctx)
 		return s, nil
 	}

@@ -38,8 +38,7 @@ func (p *pool) take(ctx context.Context, fresh bool) (*session, error) {
 		if s == nil {
 			break
 		}
-		if time.Since(s.idleSince) < probeAfter || !s.wire.Stale() {
-			s.reused = true
+		if s.alive() {
 			s.wire.Bind(ctx)
 			return s, nil
 		}

@@ -43,6 +43,7 @@ type session struct {
 	tls       bool
 	took      time.Duration // to connect and log in
 	reused    bool          // an operation used it before
+	rested    bool          // it was idle for probeAfter before this use
 	idleSince time.Time
 
 	before  wire.Moved // at begin
@@ -153,6 +154,14 @@ func (s *session) count() {
 func (s *session) moved() wire.Moved {
 	m := s.wire.Moved()
 	return wire.Moved{In: m.In - s.before.In, Out: m.Out - s.before.Out}
+}
+
+// alive prepares an idle session for another use, if the server has not ended
+// it meanwhile, as far as can be seen.
+func (s *session) alive() bool {
+	s.reused = true
+	s.rested = time.Since(s.idleSince) >= probeAfter
+	return !s.rested || !s.wire.Stale()
 }
 
 // reusable reports whether the session may serve another operation.

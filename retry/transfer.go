@@ -156,7 +156,7 @@ type appending struct {
 
 func (a *appending) try(_ context.Context, s *session) error {
 	if a.stored {
-		return a.check(s, a.op.path, a.base+a.sent)
+		return a.verified(s)
 	}
 	if a.base < 0 || a.pending {
 		if done, err := a.locate(s); done || err != nil {
@@ -170,7 +170,15 @@ func (a *appending) try(_ context.Context, s *session) error {
 		a.pending = a.pending || s.wire.Begun() || s.wire.Exchange().Unknown()
 		return err
 	}
-	return a.check(s, a.op.path, a.base+a.sent)
+	return a.verified(s)
+}
+
+// verified checks a finished append. Where the size is not the right one, what
+// is missing must be found out before anything else is sent.
+func (a *appending) verified(s *session) error {
+	err := a.check(s, a.op.path, a.base+a.sent)
+	a.pending = a.pending || !a.stored
+	return err
 }
 
 // locate asks for the file's size: the first time to know where the appended

@@ -43,7 +43,7 @@ func (s *session) size(name string) (int64, sizeState, error) {
 		return n, sizeKnown, nil
 	case err != nil && replyOf(err) != nil && !refused(err):
 		return 0, sizeUnknown, err
-	case err != nil && !s.wire.InStep():
+	case err != nil && replyOf(err) == nil && !s.wire.InStep():
 		return 0, sizeUnknown, err
 	}
 	e, state, err := s.entry(name)

@@ -27,6 +27,7 @@ type Data struct {
 	user    time.Time // a deadline of the caller's; zero = none
 	in, out int64     // bytes of this connection
 	upload  bool      // it is written to
+	last    byte      // of what was received
 	eof     bool      // the server has ended it
 	failed  error     // what it failed of
 	caller  *CallerError
@@ -60,6 +61,9 @@ func (d *Data) CallerError() *CallerError { return d.caller }
 func (d *Data) Read(p []byte) (int, error) {
 	d.armRead()
 	n, err := d.conn.Read(p)
+	if n > 0 {
+		d.last = p[n-1]
+	}
 	d.received(n)
 	if err != nil {
 		return n, d.ended(err)
@@ -195,6 +199,7 @@ func (d *Data) Abort() {
 
 func (d *Data) release() {
 	d.closed = true
+	d.s.tail = Tail{In: d.in, Last: d.last}
 	d.s.control.hurry = d.failed != nil || !d.upload && !d.eof
 	d.s.mu.Lock()
 	if d.s.data == d {

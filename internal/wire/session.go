@@ -50,6 +50,7 @@ type Session struct {
 
 	moved Moved
 	peek  func() bool
+	tail  Tail
 
 	// Progress, if set, is called after bytes were moved over a data
 	// connection.
@@ -59,14 +60,21 @@ type Session struct {
 // Moved counts the bytes of the data connections.
 type Moved struct{ In, Out int64 }
 
+// Tail is how a data connection ended.
+type Tail struct {
+	In   int64 // bytes received
+	Last byte  // the last of them that was read through Read
+}
+
 // past is a deadline that has always expired.
 var past = time.Unix(1, 0)
 
 // Bind puts the session under ctx until Unbind: when it ends, every read, write
 // and dial of the session fails at once with its cause, and the session is
-// broken.
+// broken. Another Bind takes its place.
 func (s *Session) Bind(ctx context.Context) {
-	s.ctx, s.stop = ctx, nil
+	s.Unbind()
+	s.ctx = ctx
 	if s.control != nil {
 		s.control.answers, s.control.refusal = 0, nil
 	}
@@ -152,6 +160,9 @@ func (s *Session) Altered() bool { return s.control.altered }
 // Moved returns the bytes moved over data connections so far.
 func (s *Session) Moved() Moved { return s.moved }
 
+// Tail tells of the data connection that was closed last.
+func (s *Session) Tail() Tail { return s.tail }
+
 // Exchange is what became of the last command.
 type Exchange struct {
 	Command  string // the verb; "" before the first one
@@ -207,26 +218,22 @@ func (s *Session) Command(line string) (code int, text string, err error) {
 	return s.control.reply.code, s.ReplyText(), nil
 }
 
-// Recover gives err the reply that the ftp package dropped: the code of a
-// refused USER or OPTS, and a 421 that came just before the connection broke.
+// Recover gives err the reply that the ftp package dropped: the code of an
+// answer to USER or OPTS that it did not expect, and a 421 that came just before
+// the connection broke.
 func (s *Session) Recover(err error) error {
 	var reply *textproto.Error
 	if err == nil || s.control == nil || errors.As(err, &reply) {
 		return err
 	}
-	refusal := s.control.refusal
+	c := s.control
 	switch {
-	case refusal == nil || errors.Is(err, context.Canceled):
-		return err
-	case s.control.answered && s.control.reply.code == refusal.Code:
-	case !s.control.answered && refusal.Code == 421:
-	default:
-		return err
+	case c.answered && err.Error() == string(c.reply.text):
+		return c.reply.err()
+	case c.refusal != nil && c.refusal.Code == 421 && !c.answered && s.interruption() == nil:
+		return fmt.Errorf("%w (%w)", c.refusal, err)
 	}
-	if err.Error() == refusal.Msg {
-		return refusal
-	}
-	return fmt.Errorf("%w (%w)", refusal, err)
+	return err
 }
 
 // Quit ends a session that is in step politely, waiting up to wait for the

@@ -1,0 +1,139 @@
+package retry
+
+import (
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/jlaffaye/ftp"
+)
+
+// The questions of a file system, each within one attempt. Every error is one
+// that an attempt may fail of.
+
+// describe returns what the server knows of name; "" is the directory of the
+// login.
+func (s *session) describe(name string) (*ftp.Entry, error) {
+	if name == "" {
+		return s.describeRoot()
+	}
+	var refusal error
+	if s.ftp.IsTimePreciseInList() {
+		entry, err := s.ftp.GetEntry(name)
+		if err == nil || lost(s, err) || meaning(err, name) != nil {
+			return entry, err
+		}
+		refusal = err // that does not say why: the directory may tell
+	}
+	listed, err := s.ftp.List(parent(name))
+	if err != nil {
+		if lost(s, err) {
+			return nil, err
+		}
+		if refusal == nil {
+			refusal = err
+		}
+		return s.describeAlone(name, refusal)
+	}
+	for _, e := range listed {
+		if e.Name == path.Base(name) {
+			return e, nil
+		}
+	}
+	return s.describeAlone(name, nil)
+}
+
+// describeRoot asks for the directory that the session is in. It is one
+// whatever the server says; the question shows that there is a server.
+func (s *session) describeRoot() (*ftp.Entry, error) {
+	root := &ftp.Entry{Type: ftp.EntryTypeFolder}
+	if !s.ftp.IsTimePreciseInList() {
+		return root, s.ftp.NoOp()
+	}
+	entry, err := s.ftp.GetEntry("")
+	if err == nil {
+		root.Time = entry.Time
+	} else if lost(s, err) {
+		return nil, err
+	}
+	return root, nil
+}
+
+// describeAlone asks for name by itself, where the listing of its directory
+// does not show it, or is refused with refusal. A listing may leave out a name
+// that begins with a dot (vsftpd), one in other letters than it is asked for,
+// and one whose line the ftp package cannot read.
+func (s *session) describeAlone(name string, refusal error) (*ftp.Entry, error) {
+	size, err := s.ftp.FileSize(name)
+	if err == nil {
+		return s.describeFile(name, size)
+	}
+	reply := replyOf(err)
+	if reply == nil || lost(s, err) {
+		return nil, err
+	}
+	missing := &understood{fs.ErrNotExist, err}
+	if refusal == nil && !strings.HasPrefix(path.Base(name), ".") {
+		return nil, missing
+	}
+	// CWD tells a directory from nothing, on every server. It costs the
+	// session, so it comes last.
+	s.wire.Break(errMoved)
+	err = s.ftp.ChangeDir(name)
+	switch {
+	case err == nil:
+		return &ftp.Entry{Name: path.Base(name), Type: ftp.EntryTypeFolder}, nil
+	case replyOf(err) == nil || replyOf(err).Code < 500:
+		return nil, err
+	case refusal == nil || reply.Code == 550:
+		return nil, missing
+	}
+	return nil, refusal // SIZE is not to be had: it may be a file or nothing
+}
+
+func (s *session) describeFile(name string, size int64) (*ftp.Entry, error) {
+	entry := &ftp.Entry{Name: path.Base(name), Type: ftp.EntryTypeFile, Size: uint64(max(size, 0))}
+	if !s.ftp.IsGetTimeSupported() {
+		return entry, nil
+	}
+	t, err := s.ftp.GetTime(name)
+	if err == nil {
+		entry.Time = t
+	} else if lost(s, err) {
+		return nil, err
+	}
+	return entry, nil
+}
+
+// listDirectory lists name and tells whether it is a directory. LIST alone does
+// not: of a file it shows the file, and of nothing it shows nothing (vsftpd,
+// pure-ftpd).
+func (s *session) listDirectory(name string) (listed []*ftp.Entry, isDir bool, err error) {
+	listed, err = s.ftp.List(name)
+	switch {
+	case err != nil && (name == "" || lost(s, err) || !refused(err)):
+		return nil, false, err
+	case err == nil && (name == "" || s.wire.Exchange().Command == "MLSD" || tellsDirectory(listed, name)):
+		return listed, true, nil
+	}
+	entry, why := s.describe(name)
+	switch {
+	case why != nil:
+		return nil, false, why
+	case entry.Type == ftp.EntryTypeFolder, entry.Type == ftp.EntryTypeLink && len(listed) == 0:
+		return listed, true, err
+	case err != nil:
+		return nil, false, &understood{errNotDirectory, err}
+	}
+	return nil, false, nil
+}
+
+// tellsDirectory reports whether what LIST has shown is the content of name,
+// and cannot be name itself.
+func tellsDirectory(listed []*ftp.Entry, name string) bool {
+	if len(listed) != 1 {
+		return len(listed) > 1
+	}
+	only := listed[0]
+	return only.Name != name && path.Base(only.Name) != path.Base(name)
+}
