@@ -281,6 +281,8 @@ func TestConfigurationMistakesAreErrors(t *testing.T) {
 	fails := &failing{T: t}
 	assert.Nil(t, retrytest.NewServer(fails, retrytest.Config{RequireTLS: true}))
 	assert.Contains(t, fails.text, "cannot start the FTP server")
+	retrytest.NewServer(fails, retrytest.Config{}).Inject(retrytest.Fault{Reply: refused})
+	assert.Contains(t, fails.text, "Fault.On is empty")
 }
 
 // failing is a TB that notes its failure.

@@ -23,7 +23,7 @@ type scripted struct {
 	used int // times it acted
 }
 
-func (s *script) add(faults []Fault) {
+func (s *script) add(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range faults {

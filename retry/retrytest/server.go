@@ -26,8 +26,9 @@ type Server struct {
 	tree   tree
 	script script
 	log    journal
-	addr   *net.TCPAddr   // set by Start
-	done   sync.WaitGroup // the accept loop and every session
+	addr   *net.TCPAddr                     // set by Start
+	done   sync.WaitGroup                   // the accept loop and every session
+	fatalf func(format string, args ...any) // of NewServer's test; may be nil
 
 	mu       sync.Mutex
 	left     chan struct{} // closed and renewed whenever a session leaves
@@ -48,6 +49,7 @@ func NewServer(tb TB, cfg Config) *Server {
 		tb.Fatalf("cannot start the FTP server: %v", err)
 		return nil
 	}
+	s.fatalf = tb.Fatalf
 	tb.Cleanup(s.Close)
 	return s
 }
@@ -73,7 +75,7 @@ func Start(cfg Config) (*Server, error) {
 	} else if s.tree, err = newDiskTree(cfg.Root); err != nil {
 		return nil, fmt.Errorf("retrytest: cannot serve Config.Root: %w", err)
 	}
-	s.script.add(cfg.Faults)
+	s.script.add(cfg.Faults...)
 	if err := s.up(port); err != nil {
 		return nil, errors.Join(err, s.tree.close())
 	}
@@ -191,69 +193,6 @@ func (s *Server) Addr() string { return s.addr.String() }
 func (s *Server) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	return s.net.dial(ctx, network, addr)
 }
-
-// Inject adds faults to the end of the script. Their counting starts now.
-// A fault that makes no sense, such as one that names no command, never acts;
-// in Config.Faults it is an error of Start.
-func (s *Server) Inject(faults ...Fault) { s.script.add(faults) }
-
-// ClearFaults empties the script.
-func (s *Server) ClearFaults() { s.script.clear() }
-
-// Pending is the number of faults that have not been used up. One with
-// Times < 0 never is.
-func (s *Server) Pending() int { return s.script.pending() }
-
-// Log returns what the server received and answered, in the order of receiving.
-func (s *Server) Log() []Event { return s.log.events() }
-
-// Commands returns the command lines of all sessions in the order of
-// receiving, such as "STOR a.txt". Connect stands for a new control connection.
-func (s *Server) Commands() []string {
-	events := s.log.events()
-	lines := make([]string, len(events))
-	for i, e := range events {
-		lines[i] = e.String()
-	}
-	return lines
-}
-
-// ResetLog forgets the events so far.
-func (s *Server) ResetLog() { s.log.reset() }
-
-// live returns the sessions of this moment.
-func (s *Server) live() []*session {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	all := make([]*session, 0, len(s.sessions))
-	for c := range s.sessions {
-		all = append(all, c)
-	}
-	return all
-}
-
-// Push sends a reply that nobody asked for, such as "421 Timeout.", to every
-// session that is waiting for a command. It does not end the sessions; Kick
-// does.
-func (s *Server) Push(reply string) {
-	for _, c := range s.live() {
-		c.push(reply)
-	}
-}
-
-// Kick ends the control and data connections of every session: by FIN or RST.
-// Keep does nothing. It does not wait until the sessions have noticed.
-func (s *Server) Kick(cut Cut) {
-	if cut == Keep {
-		return
-	}
-	for _, c := range s.live() {
-		c.kill(cut)
-	}
-}
-
-// Sessions is the number of control connections that have a place now.
-func (s *Server) Sessions() int { return len(s.live()) }
 
 // Down stops listening, so that connections are refused, and cuts every
 // session by FIN. The tree, the script and the log stay.
