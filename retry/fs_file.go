@@ -21,7 +21,6 @@ func (i *entryInfo) Name() string       { return i.name }
 func (i *entryInfo) IsDir() bool        { return i.entry.Type == ftp.EntryTypeFolder }
 func (i *entryInfo) ModTime() time.Time { return i.entry.Time }
 func (i *entryInfo) Sys() any           { return i.entry }
-func (i *entryInfo) String() string     { return fs.FormatFileInfo(i) }
 
 func (i *entryInfo) Mode() fs.FileMode {
 	switch i.entry.Type {

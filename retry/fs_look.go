@@ -25,7 +25,7 @@ func (s *session) describe(name string) (*ftp.Entry, error) {
 		}
 		refusal = err // that does not say why: the directory may tell
 	}
-	listed, err := s.ftp.List(parent(name))
+	listed, err := s.ftp.List(remotePath(path.Dir(name)))
 	if err != nil {
 		if lost(s, err) {
 			return nil, err
