@@ -61,7 +61,7 @@ func (a *atomicUpload) try(_ context.Context, s *session) error {
 			return err
 		}
 	}
-	err := s.ftp.Rename(a.temp, a.op.path)
+	err := s.ftp.Rename(a.temp, a.path)
 	if err != nil && doubtful(s.wire.Exchange(), err, "RNTO") {
 		a.renaming = true
 	}
@@ -80,7 +80,7 @@ func (a *atomicUpload) renamed(s *session) (bool, error) {
 		return false, nil
 	case absent:
 		if a.verify == VerifyNone {
-			there, err = s.exists(a.op.path)
+			there, err = s.exists(a.path)
 			if err != nil || there == present {
 				return there == present, err
 			}
@@ -93,22 +93,21 @@ func (a *atomicUpload) renamed(s *session) (bool, error) {
 
 // checkTarget proves that the target is the upload.
 func (a *atomicUpload) checkTarget(s *session) error {
-	n, state, err := s.size(a.op.path)
+	n, state, err := s.size(a.path)
 	if err != nil {
 		return err
 	}
 	if state != sizeKnown || n != a.sent {
-		return &final{reason: ErrOutcomeUnknown, err: fmt.Errorf("%s is gone after a renaming whose reply was lost, and %s has not its %d bytes", a.temp, a.op.path, a.sent)}
+		return &final{reason: ErrOutcomeUnknown, err: fmt.Errorf("%s is gone after a renaming whose reply was lost, and %s has not its %d bytes", a.temp, a.path, a.sent)}
 	}
 	return nil
 }
 
 // storAtomic uploads u under a temporary name and renames it.
 func (c *Client) storAtomic(ctx context.Context, u *upload) error {
-	a := &atomicUpload{upload: u, temp: tempName(u.op.path)}
-	u.op.effect = "" // nothing shows under the final name before the renaming
-	u.op.try = a.try
-	err := c.do(ctx, &u.op)
+	a := &atomicUpload{upload: u, temp: tempName(u.path)}
+	u.effect = "" // nothing shows under the final name before the renaming
+	err := c.do(ctx, a)
 	if err == nil || !u.begun {
 		return err
 	}
@@ -129,7 +128,7 @@ func (c *Client) removeTemp(ctx context.Context, a *atomicUpload, err error) err
 	}
 	tidy, cancel := tidyContext(ctx)
 	defer cancel()
-	if left := c.tidier().do(tidy, removal("DELE", a.temp)); left != nil && !notThere(left) {
+	if left := c.tidier().do(tidy, removing("DELE", a.temp)); left != nil && !notThere(left) {
 		e.Err = fmt.Errorf("%w (left behind: %s)", e.Err, a.temp)
 	}
 	return e

@@ -31,67 +31,95 @@ func checkText(name string) error {
 
 // query makes an operation that changes nothing: it is run again as it is.
 func query(verb, name string, ask func(*ftp.ServerConn) error) *operation {
-	return &operation{verb: verb, path: name, invalid: checkText(name), try: func(_ context.Context, s *session) error {
+	return &operation{verb: verb, path: name, invalid: checkText(name), run: func(_ context.Context, s *session) error {
 		return ask(s.ftp)
 	}}
 }
 
-// removal makes DELE or RMD. A 550 to a replay, after an attempt that may have
-// been executed, is success if the thing is gone.
-func removal(verb, name string) *operation {
-	op := &operation{verb: verb, path: name, invalid: checkPath(name), effect: verb}
-	op.try = func(_ context.Context, s *session) error {
-		var err error
-		if verb == "DELE" {
-			err = s.ftp.Delete(name)
-		} else {
-			err = s.ftp.RemoveDir(name)
-		}
-		if err == nil || !op.unknown || !refused(err) {
-			return err
-		}
-		return s.settle(name, absent, err)
-	}
-	return op
+// question is a query for one thing. It is what the small operations are made
+// of, in one allocation each.
+type question[T any] struct {
+	operation
+	how    func(*ftp.ServerConn, string) (T, error)
+	answer T
 }
 
-// making makes MKD. A refusal of a replay, after an attempt that may have been
+func ask[T any](verb, name string, how func(*ftp.ServerConn, string) (T, error)) *question[T] {
+	return &question[T]{operation: operation{verb: verb, path: name, invalid: checkText(name)}, how: how}
+}
+
+func (q *question[T]) try(_ context.Context, s *session) error {
+	answer, err := q.how(s.ftp, q.path)
+	if err == nil {
+		q.answer = answer
+	}
+	return err
+}
+
+// removal is DELE or RMD. A 550 to a replay, after an attempt that may have been
+// executed, is success if the thing is gone.
+type removal struct{ operation }
+
+func removing(verb, name string) *removal {
+	return &removal{operation{verb: verb, path: name, invalid: checkPath(name), effect: verb}}
+}
+
+func (r *removal) try(_ context.Context, s *session) (err error) {
+	if r.verb == "DELE" {
+		err = s.ftp.Delete(r.path)
+	} else {
+		err = s.ftp.RemoveDir(r.path)
+	}
+	if err == nil || !r.unknown || !refused(err) {
+		return err
+	}
+	return s.settle(r.path, absent, err)
+}
+
+// making is MKD. A refusal of a replay, after an attempt that may have been
 // executed, is success if the directory is there.
-func making(name string) *operation {
-	op := &operation{verb: "MKD", path: name, invalid: checkPath(name), effect: "MKD"}
-	op.try = func(_ context.Context, s *session) error {
-		err := s.ftp.MakeDir(name)
-		if err == nil || !op.unknown || !refused(err) {
-			return err
-		}
-		return s.settle(name, present, err)
-	}
-	return op
+type making struct{ operation }
+
+func makeDir(name string) *making {
+	return &making{operation{verb: "MKD", path: name, invalid: checkPath(name), effect: "MKD"}}
 }
 
-// renaming makes RNFR and RNTO. A refusal of a replay, after an attempt that may
+func (m *making) try(_ context.Context, s *session) error {
+	err := s.ftp.MakeDir(m.path)
+	if err == nil || !m.unknown || !refused(err) {
+		return err
+	}
+	return s.settle(m.path, present, err)
+}
+
+// renaming is RNFR and RNTO. A refusal of a replay, after an attempt that may
 // have been executed, is success if the source is gone and the target there.
-func renaming(from, to string) *operation {
-	invalid := checkPath(from)
-	if invalid == nil {
-		invalid = checkPath(to)
-	}
-	op := &operation{verb: "RNFR", path: from, invalid: invalid, effect: "RNTO"}
-	op.try = func(_ context.Context, s *session) error {
-		err := s.ftp.Rename(from, to)
-		if err == nil || !op.unknown || !refused(err) {
-			return err
-		}
-		if e := s.settle(from, absent, err); e != nil {
-			return e
-		}
-		return s.settle(to, present, err)
-	}
-	return op
+type renaming struct {
+	operation
+	to string
 }
 
-// settling makes MFMT: setting the same time twice is the same as once.
-func settling(name string, t time.Time) *operation {
+func rename(from, to string) *renaming {
+	r := &renaming{operation{verb: "RNFR", path: from, invalid: checkPath(from), effect: "RNTO"}, to}
+	if r.invalid == nil {
+		r.invalid = checkPath(to)
+	}
+	return r
+}
+
+func (r *renaming) try(_ context.Context, s *session) error {
+	err := s.ftp.Rename(r.path, r.to)
+	if err == nil || !r.unknown || !refused(err) {
+		return err
+	}
+	if e := s.settle(r.path, absent, err); e != nil {
+		return e
+	}
+	return s.settle(r.to, present, err)
+}
+
+// setTime makes MFMT: setting the same time twice is the same as once.
+func setTime(name string, t time.Time) *operation {
 	op := query("MFMT", name, func(c *ftp.ServerConn) error { return c.SetTime(name, t) })
 	if op.invalid == nil {
 		op.invalid = checkPath(name)
@@ -203,88 +231,69 @@ func parent(name string) string {
 // List returns the entries of a directory; "" is the directory of the login. A
 // listing that breaks off is thrown away and asked for again.
 func (c *Client) List(ctx context.Context, path string) (entries []*ftp.Entry, err error) {
-	err = c.do(ctx, listing(path, &entries))
-	if err != nil {
-		return nil, err
-	}
-	return entries, nil
+	l := listing(path)
+	err = c.do(ctx, l)
+	return l.answer, err
 }
 
 // NameList returns the names in a directory; "" is the directory of the login.
 // An empty directory, which some servers answer with 450 or 550 "No files
 // found", is an empty list.
 func (c *Client) NameList(ctx context.Context, path string) (names []string, err error) {
-	err = c.do(ctx, nameList(path, &names))
-	if err != nil {
-		return nil, err
-	}
-	return names, nil
+	l := nameList(path)
+	err = c.do(ctx, l)
+	return l.answer, err
 }
 
 // GetEntry returns what MLST says of a file or directory.
 func (c *Client) GetEntry(ctx context.Context, path string) (entry *ftp.Entry, err error) {
-	err = c.do(ctx, query("MLST", path, func(conn *ftp.ServerConn) (err error) {
-		entry, err = conn.GetEntry(path)
-		return err
-	}))
-	if err != nil {
-		return nil, err
-	}
-	return entry, nil
+	q := ask("MLST", path, (*ftp.ServerConn).GetEntry)
+	err = c.do(ctx, q)
+	return q.answer, err
 }
 
 // FileSize returns the size of a file in bytes (SIZE).
 func (c *Client) FileSize(ctx context.Context, path string) (size int64, err error) {
-	err = c.do(ctx, query("SIZE", path, func(conn *ftp.ServerConn) (err error) {
-		size, err = conn.FileSize(path)
-		return err
-	}))
-	if err != nil {
-		return 0, err
-	}
-	return size, nil
+	q := ask("SIZE", path, (*ftp.ServerConn).FileSize)
+	err = c.do(ctx, q)
+	return q.answer, err
 }
 
 // GetTime returns the modification time of a file (MDTM), in UTC.
 func (c *Client) GetTime(ctx context.Context, path string) (t time.Time, err error) {
-	err = c.do(ctx, query("MDTM", path, func(conn *ftp.ServerConn) (err error) {
-		t, err = conn.GetTime(path)
-		return err
-	}))
-	if err != nil {
-		return time.Time{}, err
-	}
-	return t, nil
+	q := ask("MDTM", path, (*ftp.ServerConn).GetTime)
+	err = c.do(ctx, q)
+	return q.answer, err
 }
 
 // SetTime sets the modification time of a file (MFMT, or MDTM where the option
 // ftp.DialWithWritingMDTM says so). A replay sets the same time again.
 func (c *Client) SetTime(ctx context.Context, path string, t time.Time) error {
-	return c.do(ctx, settling(path, t))
+	return c.do(ctx, setTime(path, t))
 }
 
 // Rename renames a file or directory. When the reply was lost, the server is
 // asked for both names before anything is tried again.
 func (c *Client) Rename(ctx context.Context, from, to string) error {
-	return c.do(ctx, renaming(from, to))
+	return c.do(ctx, rename(from, to))
 }
 
 // Delete removes a file. When the reply was lost and the replay finds nothing
 // to delete, that is success.
 func (c *Client) Delete(ctx context.Context, path string) error {
-	return c.do(ctx, removal("DELE", path))
+	return c.do(ctx, removing("DELE", path))
 }
 
 // MakeDir makes a directory. When the reply was lost and the replay finds it
 // there, that is success.
 func (c *Client) MakeDir(ctx context.Context, path string) error {
-	return c.do(ctx, making(path))
+	return c.do(ctx, makeDir(path))
 }
 
 // RemoveDir removes an empty directory. When the reply was lost and the replay
 // finds nothing to remove, that is success.
 func (c *Client) RemoveDir(ctx context.Context, path string) error {
-	return c.do(ctx, removal("RMD", path))
+	return c.do(ctx, removing("RMD", path))
 }
 
 var errNilFunc = errors.New("function is nil: give Do one to run")
@@ -298,7 +307,7 @@ var errNilFunc = errors.New("function is nil: give Do one to run")
 // tx must not keep conn beyond its return. A session whose directory, type or
 // login tx has changed is not used for anything else.
 func (c *Client) Do(ctx context.Context, tx func(ctx context.Context, conn *ftp.ServerConn) error) error {
-	op := &operation{verb: "DO", try: func(ctx context.Context, s *session) error { return tx(ctx, s.ftp) }}
+	op := &operation{verb: "DO", run: func(ctx context.Context, s *session) error { return tx(ctx, s.ftp) }}
 	if tx == nil {
 		op.invalid = errNilFunc
 	}

@@ -40,7 +40,7 @@ func Dial(ctx context.Context, cfg Config) (*Conn, error) {
 	if ctx != nil {
 		c.ctx, c.cancel = context.WithCancelCause(ctx)
 	}
-	op := &operation{verb: "CONNECT", path: cfg.Addr, try: func(context.Context, *session) error { return nil }}
+	op := &operation{verb: "CONNECT", path: cfg.Addr, run: func(context.Context, *session) error { return nil }}
 	if err := c.do(c.ctx, op); err != nil {
 		if c.cancel != nil {
 			c.cancel(ErrClosed)
@@ -51,17 +51,17 @@ func Dial(ctx context.Context, cfg Config) (*Conn, error) {
 }
 
 // run runs an operation that needs a login.
-func (c *Conn) run(op *operation) error {
-	if op.invalid == nil {
+func (c *Conn) run(task task) error {
+	if op := task.about(); op.invalid == nil {
 		op.invalid = c.line.ready()
 	}
-	return c.do(c.ctx, op)
+	return c.do(c.ctx, task)
 }
 
 // Login logs in. On a session that is logged in already it changes the user.
 // The password is kept, for reconnects.
 func (c *Conn) Login(user, password string) error {
-	op := &operation{verb: "USER", path: user, invalid: checkText(user + password), try: func(_ context.Context, s *session) error {
+	op := &operation{verb: "USER", path: user, invalid: checkText(user + password), run: func(_ context.Context, s *session) error {
 		return s.login(user, password)
 	}}
 	if op.invalid == nil {
@@ -136,10 +136,8 @@ func (c *Conn) ChangeDirToParent() error {
 
 // CurrentDir returns the working directory.
 func (c *Conn) CurrentDir() (dir string, err error) {
-	err = c.run(query("PWD", "", func(conn *ftp.ServerConn) (err error) {
-		dir, err = conn.CurrentDir()
-		return err
-	}))
+	q := ask("PWD", "", func(conn *ftp.ServerConn, _ string) (string, error) { return conn.CurrentDir() })
+	err, dir = c.run(q), q.answer
 	if err == nil && strings.HasPrefix(dir, "/") {
 		c.line.moved(dir)
 	}
@@ -148,30 +146,24 @@ func (c *Conn) CurrentDir() (dir string, err error) {
 
 // NameList returns the names in a directory.
 func (c *Conn) NameList(path string) (entries []string, err error) {
-	err = c.run(nameList(path, &entries))
-	return entries, err
+	l := nameList(path)
+	err = c.run(l)
+	return l.answer, err
 }
 
 // List returns the entries of a directory.
 func (c *Conn) List(path string) (entries []*ftp.Entry, err error) {
-	err = c.run(listing(path, &entries))
-	if err != nil {
-		return nil, err
-	}
-	return entries, nil
+	l := listing(path)
+	err = c.run(l)
+	return l.answer, err
 }
 
 // GetEntry returns what MLST says of a file or directory; "" is the working
 // directory.
 func (c *Conn) GetEntry(path string) (entry *ftp.Entry, err error) {
-	err = c.run(query("MLST", path, func(conn *ftp.ServerConn) (err error) {
-		entry, err = conn.GetEntry(path)
-		return err
-	}))
-	if err != nil {
-		return nil, err
-	}
-	return entry, nil
+	q := ask("MLST", path, (*ftp.ServerConn).GetEntry)
+	err = c.run(q)
+	return q.answer, err
 }
 
 // IsTimePreciseInList reports whether List gives times to the second. It is
@@ -188,42 +180,38 @@ func (c *Conn) IsSetTimeSupported() bool { return c.line.features().setTime }
 
 // FileSize returns the size of a file.
 func (c *Conn) FileSize(path string) (size int64, err error) {
-	err = c.run(query("SIZE", path, func(conn *ftp.ServerConn) (err error) {
-		size, err = conn.FileSize(path)
-		return err
-	}))
-	return size, err
+	q := ask("SIZE", path, (*ftp.ServerConn).FileSize)
+	err = c.run(q)
+	return q.answer, err
 }
 
 // GetTime returns the modification time of a file, in UTC.
 func (c *Conn) GetTime(path string) (t time.Time, err error) {
-	err = c.run(query("MDTM", path, func(conn *ftp.ServerConn) (err error) {
-		t, err = conn.GetTime(path)
-		return err
-	}))
-	return t, err
+	q := ask("MDTM", path, (*ftp.ServerConn).GetTime)
+	err = c.run(q)
+	return q.answer, err
 }
 
 // SetTime sets the modification time of a file.
-func (c *Conn) SetTime(path string, t time.Time) error { return c.run(settling(path, t)) }
+func (c *Conn) SetTime(path string, t time.Time) error { return c.run(setTime(path, t)) }
 
 // Rename renames a file or directory.
-func (c *Conn) Rename(from, to string) error { return c.run(renaming(from, to)) }
+func (c *Conn) Rename(from, to string) error { return c.run(rename(from, to)) }
 
 // Delete removes a file.
-func (c *Conn) Delete(path string) error { return c.run(removal("DELE", path)) }
+func (c *Conn) Delete(path string) error { return c.run(removing("DELE", path)) }
 
 // MakeDir makes a directory.
-func (c *Conn) MakeDir(path string) error { return c.run(making(path)) }
+func (c *Conn) MakeDir(path string) error { return c.run(makeDir(path)) }
 
 // RemoveDir removes an empty directory.
-func (c *Conn) RemoveDir(path string) error { return c.run(removal("RMD", path)) }
+func (c *Conn) RemoveDir(path string) error { return c.run(removing("RMD", path)) }
 
 // RemoveDirRecur removes a directory and all that is in it. Unlike the method
 // of *ftp.ServerConn it leaves the working directory as it is.
 func (c *Conn) RemoveDirRecur(path string) error {
 	if err := c.line.ready(); err != nil {
-		return c.run(removal("RMD", path))
+		return c.run(removing("RMD", path))
 	}
 	return c.removeTree(c.ctx, path, 0)
 }
@@ -231,5 +219,5 @@ func (c *Conn) RemoveDirRecur(path string) error {
 // NoOp asks the server for nothing, which keeps an idle session alive. A session
 // that is dead is replaced.
 func (c *Conn) NoOp() error {
-	return c.run(query("NOOP", "", func(conn *ftp.ServerConn) error { return conn.NoOp() }))
+	return c.run(ask("NOOP", "", func(conn *ftp.ServerConn, _ string) (struct{}, error) { return struct{}{}, conn.NoOp() }))
 }

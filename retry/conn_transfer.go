@@ -38,25 +38,21 @@ func (c *Conn) ascii() bool { return c.line.typ != "" && c.line.typ != ftp.Trans
 // of it is consumed.
 func (c *Conn) Stor(path string, r io.Reader) error {
 	u := c.upload("STOR", path, r)
-	u.op.try = u.stor
-	return c.run(&u.op)
+	return c.run(u)
 }
 
 // StorFrom is Stor to the position offset of the file on the server, as REST
 // and STOR do. A replay writes to the same position again.
 func (c *Conn) StorFrom(path string, r io.Reader, offset uint64) error {
 	u := c.upload("STOR", path, r)
-	u.op.try = storFrom(u, offset)
-	return c.run(&u.op)
+	return c.run(&patch{upload: u, offset: offset})
 }
 
 // Append adds what r has to give to the end of a file, once, as
 // [Client.Append] does.
 func (c *Conn) Append(path string, r io.Reader) error {
 	u := c.upload("APPE", path, r)
-	a := &appending{upload: u, base: -1}
-	u.op.try = a.try
-	return c.run(&u.op)
+	return c.run(&appending{upload: u, base: -1})
 }
 
 // Retr starts a download. It goes on by itself across lost connections. Close
@@ -66,17 +62,17 @@ func (c *Conn) Retr(path string) (*Response, error) { return c.RetrFrom(path, 0)
 // RetrFrom is Retr from the position offset of the file on.
 func (c *Conn) RetrFrom(path string, offset uint64) (*Response, error) {
 	d := newDownload(path, nil, c.verify)
-	d.op.progress = int64(offset)
+	d.progress = int64(offset)
 	if d.ascii = c.ascii(); d.ascii {
-		d.op.again = func() error {
-			if d.op.progress > int64(offset) {
+		d.again = func() error {
+			if d.progress > int64(offset) {
 				return ErrNotReplayable
 			}
 			return nil
 		}
 	}
-	if d.op.invalid == nil {
-		d.op.invalid = c.line.ready()
+	if d.invalid == nil {
+		d.invalid = c.line.ready()
 	}
 	r, err := openReader(c.ctx, &c.runner, d)
 	if err != nil {

@@ -12,29 +12,39 @@ import (
 	"github.com/ftpretry/ftpretry/transient"
 )
 
-// operation is one thing a caller asked for.
+// task is one thing a caller asked for.
+type task interface {
+	// try is one attempt, on a session that is logged in and in its starting
+	// state. The task keeps what an attempt must know of earlier ones.
+	try(ctx context.Context, s *session) error
+	about() *operation
+}
+
+// operation is what the loop must know of a task, and the task itself where run
+// is set.
 type operation struct {
 	verb, path string
-	// try is one attempt, on a session that is logged in and in its starting
-	// state. The closure keeps what an attempt must know of earlier ones.
-	try func(ctx context.Context, s *session) error
+	run        func(ctx context.Context, s *session) error
+	// invalid is why it cannot be sent at all.
+	invalid error
 	// again reports why there can be no other attempt; nil = there always can.
 	again func() error
-	// transfer: Progress is told of it. base is where the attempt at hand
-	// begins, total the whole, 0 where it is not known.
-	transfer    bool
-	base, total int64
+	// transfer: Hooks.Progress is told of it. total is the whole, 0 where it
+	// is not known.
+	transfer bool
+	total    int64
 	// progress is what the transfer has brought to its goal so far. It only
 	// grows; an attempt that makes it grow starts the count of attempts anew.
 	progress int64
 	// effect is the command that changes something on the server, so that
 	// running it twice is not the same as once; "" = none does.
 	effect string
-	// invalid is why it cannot be sent at all.
-	invalid error
 	// unknown: an attempt may have been executed although it failed.
 	unknown bool
 }
+
+func (op *operation) try(ctx context.Context, s *session) error { return op.run(ctx, s) }
+func (op *operation) about() *operation                         { return op }
 
 // runner runs operations: what Client and Conn have in common.
 type runner struct {
@@ -59,8 +69,9 @@ type keeper interface {
 
 // do runs op until it succeeds or there is a reason to stop. It is the one
 // loop of this module that runs anything a second time.
-func (r *runner) do(ctx context.Context, op *operation) error {
-	t := transaction{runner: r, op: op, start: time.Now(), number: 1}
+func (r *runner) do(ctx context.Context, task task) error {
+	op := task.about()
+	t := transaction{runner: r, task: task, op: op, start: time.Now(), number: 1}
 	if err := r.usable(ctx, op); err != nil {
 		t.number = 0
 		return t.end(ctx, err, decision{reason: ErrPermanent, verdict: invalidVerdict})
@@ -82,6 +93,7 @@ func (r *runner) do(ctx context.Context, op *operation) error {
 // transaction is one run of do.
 type transaction struct {
 	*runner
+	task   task
 	op     *operation
 	start  time.Time
 	number int // of the attempt, from 1
@@ -136,7 +148,7 @@ func (t *transaction) run(ctx, callers context.Context) error {
 	if !s.reused && t.hooks.Connect != nil {
 		t.hooks.Connect(callers, Connect{Attempt: t.describe(), Addr: s.addr, TLS: s.tls, Took: s.took})
 	}
-	s.begin(t, callers)
+	s.begin(callers, t.hooks.Progress, t.describe(), t.op.transfer)
 	ended := false
 	defer func() {
 		if !ended { // the caller's function panics, or ends its goroutine
@@ -144,7 +156,7 @@ func (t *transaction) run(ctx, callers context.Context) error {
 			t.sessions.give(ctx, s, false)
 		}
 	}()
-	err = s.wire.Recover(t.op.try(ctx, s))
+	err = s.wire.Recover(t.task.try(ctx, s))
 	ended = true
 	s.finish()
 	return err

@@ -29,12 +29,11 @@ func (c *Client) RetrFile(ctx context.Context, path, local string) error {
 	d := newDownload(path, nil, c.verify)
 	f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o666)
 	if err != nil {
-		d.op.invalid = errors.Join(d.op.invalid, err)
-		return c.do(ctx, &d.op)
+		d.invalid = errors.Join(d.invalid, err)
+		return c.do(ctx, d)
 	}
 	d.dst, d.rewind = f, rewinder(f)
-	d.op.try = d.try
-	if err = c.do(ctx, &d.op); err == nil {
+	if err = c.do(ctx, d); err == nil {
 		err = keep(f, local)
 	} else {
 		err = errors.Join(err, f.Close())
@@ -78,15 +77,14 @@ func (r *runner) removeTree(ctx context.Context, dir string, depth int) error {
 	if depth > deepest {
 		return &Error{Op: "RMD", Path: dir, Verdict: invalidVerdict, Reason: ErrPermanent, Err: fmt.Errorf("directories are nested more than %d deep", deepest)}
 	}
-	var entries []*ftp.Entry
-	list := listing(dir, &entries)
+	list := listing(dir)
 	if list.invalid == nil {
 		list.invalid = checkPath(dir)
 	}
 	if err := r.do(ctx, list); err != nil {
 		return err
 	}
-	for _, e := range entries {
+	for _, e := range list.answer {
 		if e.Name == "." || e.Name == ".." {
 			continue
 		}
@@ -97,14 +95,14 @@ func (r *runner) removeTree(ctx context.Context, dir string, depth int) error {
 			return err
 		}
 	}
-	return r.do(ctx, removal("RMD", dir))
+	return r.do(ctx, removing("RMD", dir))
 }
 
 // removeEntry removes one entry of a directory. What is listed as a directory
 // may be a symbolic link to one, which pure-ftpd does not tell apart in MLSD:
 // DELE removes a link and is refused for a directory, so it is tried first.
 func (r *runner) removeEntry(ctx context.Context, name string, kind ftp.EntryType, depth int) error {
-	err := r.do(ctx, removal("DELE", name))
+	err := r.do(ctx, removing("DELE", name))
 	if err == nil || kind != ftp.EntryTypeFolder || !refused(err) {
 		return err
 	}

@@ -123,7 +123,7 @@ func (f *fileSystem) ReadDir(name string) ([]fs.DirEntry, error) {
 	)
 	where := remotePath(name)
 	op := query("LIST", where, nil)
-	op.try = func(_ context.Context, s *session) (err error) {
+	op.run = func(_ context.Context, s *session) (err error) {
 		listed, isDir, err = s.listDirectory(where)
 		return err
 	}
@@ -170,7 +170,7 @@ func (f *fileSystem) stat(name string) (*entryInfo, error) {
 	var entry *ftp.Entry
 	where := remotePath(name)
 	op := query("MLST", where, nil)
-	op.try = func(_ context.Context, s *session) (err error) {
+	op.run = func(_ context.Context, s *session) (err error) {
 		entry, err = s.describe(where)
 		return err
 	}

@@ -7,42 +7,43 @@ import (
 	"github.com/jlaffaye/ftp"
 )
 
+// lines is a question whose answer comes in lines over a data connection. There
+// is no size to check them by, but lines end in CR LF: data that ends within one
+// were cut, whatever the server's final reply says. Unless they end there twice,
+// at the same byte: then this is how the server ends its listings.
+type lines[T any] struct {
+	question[T]
+	cut int64 // bytes of a listing that ended within a line
+}
+
 // listing makes MLSD or LIST, which of them is the ftp package's choice.
-func listing(name string, entries *[]*ftp.Entry) *operation {
-	return lines("LIST", name, func(conn *ftp.ServerConn) (err error) {
-		*entries, err = conn.List(name)
-		return err
-	})
+func listing(name string) *lines[[]*ftp.Entry] {
+	return &lines[[]*ftp.Entry]{question: *ask("LIST", name, (*ftp.ServerConn).List)}
 }
 
 // nameList makes NLST.
-func nameList(name string, names *[]string) *operation {
-	return lines("NLST", name, func(conn *ftp.ServerConn) (err error) {
-		*names, err = conn.NameList(name)
-		if reply := replyOf(err); reply != nil && strings.Contains(strings.ToLower(reply.Msg), "no files found") {
-			*names, err = nil, nil
-		}
-		return err
-	})
+func nameList(name string) *lines[[]string] {
+	return &lines[[]string]{question: *ask("NLST", name, namesIn)}
 }
 
-// lines makes an operation that reads lines over a data connection. There is no
-// size to check them by, but lines end in CR LF: data that ends within one were
-// cut, whatever the server's final reply says. Unless they end there twice at
-// the same byte: then this is how the server ends its listings.
-func lines(verb, name string, ask func(*ftp.ServerConn) error) *operation {
-	op := &operation{verb: verb, path: name, invalid: checkText(name)}
-	cut := int64(-1)
-	op.try = func(_ context.Context, s *session) error {
-		if err := ask(s.ftp); err != nil {
-			return err
-		}
-		tail := s.wire.Tail()
-		if tail.In == 0 || tail.Last == '\n' || tail.In == cut {
-			return nil
-		}
-		cut = tail.In
+// namesIn is NameList where a directory without files is not an error.
+func namesIn(conn *ftp.ServerConn, name string) ([]string, error) {
+	names, err := conn.NameList(name)
+	if reply := replyOf(err); reply != nil && strings.Contains(strings.ToLower(reply.Msg), "no files found") {
+		return nil, nil
+	}
+	return names, err
+}
+
+func (l *lines[T]) try(_ context.Context, s *session) error {
+	answer, err := l.how(s.ftp, l.path)
+	if err != nil {
+		return err
+	}
+	if tail := s.wire.Tail(); tail.In > 0 && tail.Last != '\n' && tail.In != l.cut {
+		l.cut = tail.In
 		return &mismatch{text: "listing ends within a line"}
 	}
-	return op
+	l.answer = answer
+	return nil
 }

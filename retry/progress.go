@@ -10,9 +10,10 @@ const tellEvery = 100 * time.Millisecond
 
 // teller tells Hooks.Progress of one attempt's bytes.
 type teller struct {
-	transaction *transaction
+	tell        func(context.Context, Progress)
 	ctx         context.Context
 	session     *session
+	of          Attempt
 	began, last time.Time
 	told        int64
 }
@@ -21,26 +22,21 @@ type teller struct {
 func (p *teller) moved() {
 	if now := time.Now(); now.Sub(p.last) >= tellEvery {
 		p.last = now
-		p.tell()
+		p.report()
 	}
 }
 
-// tell reports how far the transfer is, if it has moved since it was last told.
-func (p *teller) tell() {
-	t := p.transaction
+// report tells how far the transfer is, if it has moved since it was last told.
+func (p *teller) report() {
 	m := p.session.moved()
 	n := m.In + m.Out
 	if n == p.told {
 		return
 	}
 	p.told = n
-	total := t.op.total
-	if total <= 0 {
-		total = -1
-	}
 	rate := 0.0
 	if took := time.Since(p.began).Seconds(); took > 0 {
 		rate = float64(n) / took
 	}
-	t.hooks.Progress(p.ctx, Progress{Attempt: t.describe(), Bytes: t.op.base + n, Total: total, Rate: rate})
+	p.tell(p.ctx, Progress{Attempt: p.of, Bytes: p.session.base + n, Total: p.session.total, Rate: rate})
 }

@@ -50,8 +50,8 @@ func openReader(ctx context.Context, r *runner, d *download) (*reader, error) {
 	}
 	open.holder = &holder{inner: r.sessions}
 	open.sessions = open.holder
-	d.op.try = open.start
-	if err := open.do(open.ctx, &d.op); err != nil {
+	d.run = open.start
+	if err := open.do(open.ctx, &d.operation); err != nil {
 		open.release(err)
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (r *reader) read(p []byte) int {
 		return 0
 	}
 	n, err := r.resp.Read(p)
-	r.d.op.progress += int64(n)
+	r.d.progress += int64(n)
 	r.failed = err
 	return n
 }
@@ -102,7 +102,7 @@ func (r *reader) read(p []byte) int {
 // carryOn deals with the end of the transfer at hand: it finishes the download,
 // or starts the transfer again until it has a byte for p.
 func (r *reader) carryOn(p []byte, n *int) {
-	r.d.op.try = func(ctx context.Context, s *session) error {
+	r.d.run = func(ctx context.Context, s *session) error {
 		if r.resp == nil {
 			if err := r.start(ctx, s); err != nil {
 				return err
@@ -127,7 +127,7 @@ func (r *reader) carryOn(p []byte, n *int) {
 		r.err = io.EOF
 		return nil
 	}
-	if err := r.do(r.ctx, &r.d.op); err != nil {
+	if err := r.do(r.ctx, &r.d.operation); err != nil {
 		r.err = err
 	}
 	if r.err != nil {

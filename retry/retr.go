@@ -17,7 +17,7 @@ import (
 // download is one RETR, over all its attempts. What was delivered is never
 // delivered again: a replay goes on where the last attempt stopped.
 type download struct {
-	op     operation
+	operation
 	dst    io.Writer
 	verify VerifyMode
 	ascii  bool  // the type is not binary: counts say nothing, nothing can be resumed
@@ -28,7 +28,7 @@ type download struct {
 
 func newDownload(path string, dst io.Writer, verify VerifyMode) *download {
 	d := &download{dst: dst, verify: verify, size: -1}
-	d.op = operation{verb: "RETR", path: path, invalid: checkPath(path), transfer: true}
+	d.operation = operation{verb: "RETR", path: path, invalid: checkPath(path), transfer: true}
 	d.rewind = rewinder(dst)
 	return d
 }
@@ -40,7 +40,7 @@ func (d *download) try(_ context.Context, s *session) error {
 		return err
 	}
 	n, err := s.wire.Data().WriteTo(d.dst)
-	d.op.progress += n
+	d.progress += n
 	if callersFault(err) {
 		return err // the session is broken, there is nothing to wait for
 	}
@@ -54,12 +54,12 @@ func (d *download) open(s *session) (*ftp.Response, error) {
 	if err := d.measure(s); err != nil {
 		return nil, err
 	}
-	at := d.op.progress
-	d.op.base = at
+	at := d.progress
+	s.aim(at, d.size)
 	if at > 0 && s.endpoint.noRest.Load() {
 		return d.skipTo(s, at)
 	}
-	resp, err := s.ftp.RetrFrom(d.op.path, uint64(at))
+	resp, err := s.ftp.RetrFrom(d.path, uint64(at))
 	if err == nil {
 		if at == 0 && d.size < 0 {
 			d.size = announced(s.wire.ReplyText())
@@ -76,13 +76,13 @@ func (d *download) open(s *session) (*ftp.Response, error) {
 
 // skipTo reads the file from its beginning and drops what was delivered.
 func (d *download) skipTo(s *session, at int64) (*ftp.Response, error) {
-	resp, err := s.ftp.Retr(d.op.path)
+	resp, err := s.ftp.Retr(d.path)
 	if err != nil {
 		return nil, err
 	}
 	n, err := io.CopyN(io.Discard, s.wire.Data(), at)
 	if err == nil {
-		d.op.base = 0
+		s.aim(0, d.size)
 		return resp, nil
 	}
 	err = errors.Join(err, resp.Close())
@@ -95,28 +95,28 @@ func (d *download) skipTo(s *session, at int64) (*ftp.Response, error) {
 // measure asks for the file's size: before the first attempt, to know when it
 // is complete, and before each replay, to know that it is still the same file.
 func (d *download) measure(s *session) error {
-	if d.ascii || d.verify == VerifyNone && d.op.progress == 0 || d.asked && d.op.progress == 0 {
+	if d.ascii || d.verify == VerifyNone && d.progress == 0 || d.asked && d.progress == 0 {
 		return nil
 	}
-	n, state, err := s.size(d.op.path)
+	n, state, err := s.size(d.path)
 	if err != nil {
 		return err
 	}
 	if state != sizeKnown {
 		// RETR will say whether it is there. A file whose size cannot be had
 		// cannot be known to be the same one.
-		if d.op.progress > 0 && d.size >= 0 {
+		if d.progress > 0 && d.size >= 0 {
 			return d.changed(errors.New("the server no longer reports its size"))
 		}
 		return nil
 	}
 	switch {
-	case d.op.progress > n:
-		return d.changed(fmt.Errorf("%d bytes were delivered, but it has %d now", d.op.progress, n))
-	case d.op.progress > 0 && d.asked && d.size >= 0 && n != d.size:
+	case d.progress > n:
+		return d.changed(fmt.Errorf("%d bytes were delivered, but it has %d now", d.progress, n))
+	case d.progress > 0 && d.asked && d.size >= 0 && n != d.size:
 		return d.changed(fmt.Errorf("it had %d bytes and has %d now", d.size, n))
 	}
-	d.size, d.asked, d.op.total = n, true, n
+	d.size, d.asked, d.total = n, true, n
 	return nil
 }
 
@@ -129,7 +129,7 @@ func (d *download) changed(why error) error {
 	if err := d.rewind(); err != nil {
 		return &wire.CallerError{Err: err}
 	}
-	d.op.progress, d.size, d.asked, d.op.total = 0, -1, false, 0
+	d.progress, d.size, d.asked, d.total = 0, -1, false, 0
 	return &mismatch{text: "file changed, starting over: " + why.Error()}
 }
 
@@ -140,29 +140,29 @@ func (d *download) complete(s *session, err error) error {
 		// A server that ends a TLS data connection without saying so inside
 		// TLS leaves it open whether the end was the true one. The final
 		// reply and the size tell.
-		if !errors.Is(err, io.ErrUnexpectedEOF) || replyOf(err) != nil || !s.wire.InStep() || d.size < 0 || d.op.progress != d.size {
+		if !errors.Is(err, io.ErrUnexpectedEOF) || replyOf(err) != nil || !s.wire.InStep() || d.size < 0 || d.progress != d.size {
 			return err
 		}
 	}
-	if d.ascii || d.verify == VerifyNone && d.size < 0 || d.op.progress == d.size {
+	if d.ascii || d.verify == VerifyNone && d.size < 0 || d.progress == d.size {
 		return nil
 	}
-	n, state, err := s.size(d.op.path)
+	n, state, err := s.size(d.path)
 	switch {
 	case err != nil:
 		return err
 	case state != sizeKnown:
 		return unprovable(ErrIncomplete)
-	case n == d.op.progress && n > d.size:
+	case n == d.progress && n > d.size:
 		d.size = n // it has grown, and all of it has come
 		return nil
-	case n > d.op.progress:
+	case n > d.progress:
 		if n > d.size {
 			d.size = n
 		}
-		return &mismatch{got: d.op.progress, want: n, what: "received"}
+		return &mismatch{got: d.progress, want: n, what: "received"}
 	}
-	return d.changed(fmt.Errorf("%d bytes were received of a file that had %d and has %d now", d.op.progress, d.size, n))
+	return d.changed(fmt.Errorf("%d bytes were received of a file that had %d and has %d now", d.progress, d.size, n))
 }
 
 // bytesIn finds the size that many servers put into the reply that opens a
@@ -217,9 +217,8 @@ var errNilWriter = errors.New("destination is nil: use io.Discard to drop the da
 func (c *Client) Retr(ctx context.Context, path string, dst io.Writer) (int64, error) {
 	d := newDownload(path, dst, c.verify)
 	if dst == nil {
-		d.op.invalid = errNilWriter
+		d.invalid = errNilWriter
 	}
-	d.op.try = d.try
-	err := c.do(ctx, &d.op)
-	return d.op.progress, err
+	err := c.do(ctx, d)
+	return d.progress, err
 }

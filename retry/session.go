@@ -46,9 +46,10 @@ type session struct {
 	rested    bool          // it was idle for probeAfter before this use
 	idleSince time.Time
 
-	before  wire.Moved // at begin
-	counted wire.Moved // what is in the endpoint's stats already
-	teller  *teller    // of the attempt at hand
+	before      wire.Moved // at begin
+	counted     wire.Moved // what is in the endpoint's stats already
+	teller      *teller    // of the attempt at hand
+	base, total int64      // of its transfer
 }
 
 // connect makes a new session up to the greeting. The session that comes with
@@ -121,18 +122,28 @@ func (e *endpoint) open(ctx context.Context, user, password string) (*session, e
 }
 
 // begin and finish enclose an attempt on the session.
-func (s *session) begin(t *transaction, ctx context.Context) {
+func (s *session) begin(ctx context.Context, tell func(context.Context, Progress), of Attempt, transfer bool) {
 	s.count()
 	s.before = s.counted
-	if t.hooks.Progress != nil && t.op.transfer {
-		teller := &teller{transaction: t, ctx: ctx, session: s, began: time.Now()}
-		s.teller, s.wire.Progress = teller, teller.moved
+	s.base, s.total = 0, -1
+	if tell != nil && transfer {
+		s.teller = &teller{tell: tell, ctx: ctx, session: s, of: of, began: time.Now()}
+		s.wire.Progress = s.teller.moved
+	}
+}
+
+// aim says where the attempt's transfer begins and what the whole is, for
+// Hooks.Progress. 0 and less is a whole that is not known.
+func (s *session) aim(base, total int64) {
+	s.base, s.total = base, total
+	if total <= 0 {
+		s.total = -1
 	}
 }
 
 func (s *session) finish() {
 	if s.teller != nil {
-		s.teller.tell()
+		s.teller.report()
 		s.teller, s.wire.Progress = nil, nil
 	}
 	s.wire.Unbind()

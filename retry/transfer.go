@@ -12,7 +12,7 @@ import (
 
 // upload is one STOR or APPE, over all its attempts.
 type upload struct {
-	op     operation
+	operation
 	src    Source
 	verify VerifyMode
 	length int64 // of the source; -1 = not known
@@ -25,38 +25,38 @@ type upload struct {
 // that a missing file is an error before anything is sent.
 func newUpload(verb, path string, src Source, verify VerifyMode) *upload {
 	u := &upload{src: src, verify: verify, length: -1}
-	u.op = operation{verb: verb, path: path, invalid: checkPath(path), effect: verb, transfer: true}
-	if u.op.invalid != nil {
+	u.operation = operation{verb: verb, path: path, invalid: checkPath(path), effect: verb, transfer: true}
+	if u.invalid != nil {
 		return u
 	}
 	if src == nil {
-		u.op.invalid = ErrSource
+		u.invalid = ErrSource
 		return u
 	}
 	if known, ok := src.(sized); ok {
 		n, err := known.size()
 		if err != nil {
-			u.op.invalid = err
+			u.invalid = err
 			return u
 		}
-		u.length, u.op.total = n, n
+		u.length, u.total = n, n
 	}
 	if once, ok := src.(replayable); ok {
-		u.op.again = once.again
+		u.again = once.again
 	}
 	return u
 }
 
-// stor is the attempt of a direct upload: from the start each time, because
-// STOR truncates.
-func (u *upload) stor(_ context.Context, s *session) error {
+// try is the attempt of a direct upload: from the start each time, because STOR
+// truncates.
+func (u *upload) try(_ context.Context, s *session) error {
 	if !u.stored {
-		err := u.send(s, 0, func(r io.Reader) error { return s.ftp.Stor(u.op.path, r) })
+		err := u.send(s, 0, func(r io.Reader) error { return s.ftp.Stor(u.path, r) })
 		if err != nil {
 			return err
 		}
 	}
-	return u.check(s, u.op.path, u.sent)
+	return u.check(s, u.path, u.sent)
 }
 
 // check proves a finished upload.
@@ -74,7 +74,7 @@ func (u *upload) check(s *session, name string, want int64) error {
 
 // send moves the source's content from offset on.
 func (u *upload) send(s *session, offset int64, store func(io.Reader) error) error {
-	u.op.base = offset
+	s.aim(offset, u.length)
 	content, err := u.src.Open(offset)
 	if err != nil {
 		var stated *final
@@ -120,28 +120,30 @@ func plainReader(r io.ReadCloser) io.Reader {
 // otherwise, reports as many bytes as were sent.
 func (c *Client) Stor(ctx context.Context, path string, src Source) error {
 	u := newUpload("STOR", path, src, c.verify)
-	if c.upload == Atomic && u.op.invalid == nil {
+	if c.upload == Atomic && u.invalid == nil {
 		return c.storAtomic(ctx, u)
 	}
-	u.op.try = u.stor
-	err := c.do(ctx, &u.op)
+	err := c.do(ctx, u)
 	if err != nil && u.begun && callersFault(err) {
 		c.removePartial(ctx, path, u.length)
 	}
 	return err
 }
 
-// StorFrom on a Conn sends REST first.
-func storFrom(u *upload, offset uint64) func(context.Context, *session) error {
-	return func(_ context.Context, s *session) error {
-		if !u.stored {
-			err := u.send(s, 0, func(r io.Reader) error { return s.ftp.StorFrom(u.op.path, r, offset) })
-			if err != nil {
-				return err
-			}
+// patch is an upload to a position in the file.
+type patch struct {
+	*upload
+	offset uint64
+}
+
+func (p *patch) try(_ context.Context, s *session) error {
+	if !p.stored {
+		err := p.send(s, 0, func(r io.Reader) error { return s.ftp.StorFrom(p.path, r, p.offset) })
+		if err != nil {
+			return err
 		}
-		return u.check(s, u.op.path, int64(offset)+u.sent)
 	}
+	return p.check(s, p.path, int64(p.offset)+p.sent)
 }
 
 // appending is one APPE. The file's size before tells what a failed attempt has
@@ -164,8 +166,8 @@ func (a *appending) try(_ context.Context, s *session) error {
 		}
 	}
 	before := s.wire.Moved().Out
-	err := a.send(s, a.op.progress, func(r io.Reader) error { return s.ftp.Append(a.op.path, r) })
-	a.out = max(a.out, a.op.progress+s.wire.Moved().Out-before)
+	err := a.send(s, a.progress, func(r io.Reader) error { return s.ftp.Append(a.path, r) })
+	a.out = max(a.out, a.progress+s.wire.Moved().Out-before)
 	if err != nil {
 		a.pending = a.pending || s.wire.Begun() || s.wire.Exchange().Unknown()
 		return err
@@ -176,7 +178,7 @@ func (a *appending) try(_ context.Context, s *session) error {
 // verified checks a finished append. Where the size is not the right one, what
 // is missing must be found out before anything else is sent.
 func (a *appending) verified(s *session) error {
-	err := a.check(s, a.op.path, a.base+a.sent)
+	err := a.check(s, a.path, a.base+a.sent)
 	a.pending = a.pending || !a.stored
 	return err
 }
@@ -184,7 +186,7 @@ func (a *appending) verified(s *session) error {
 // locate asks for the file's size: the first time to know where the appended
 // bytes will begin, then to know how many of them are there.
 func (a *appending) locate(s *session) (done bool, err error) {
-	n, state, err := s.size(a.op.path)
+	n, state, err := s.size(a.path)
 	if err != nil {
 		return false, err
 	}
@@ -201,11 +203,11 @@ func (a *appending) locate(s *session) (done bool, err error) {
 	case added < 0, added > a.out:
 		return false, &final{reason: ErrOutcomeUnknown, err: fmt.Errorf(
 			"file had %d bytes before the append and has %d now, with %d sent: somebody else changed it", a.base, n, a.out)}
-	case added < a.op.progress:
+	case added < a.progress:
 		return false, &final{reason: ErrOutcomeUnknown, err: fmt.Errorf(
-			"file shrank from %d to %d bytes during the append", a.base+a.op.progress, n)}
+			"file shrank from %d to %d bytes during the append", a.base+a.progress, n)}
 	}
-	a.op.progress, a.pending = added, false
+	a.progress, a.pending = added, false
 	if a.length >= 0 && added == a.length {
 		a.sent = added
 		return true, nil
@@ -220,9 +222,7 @@ func (a *appending) locate(s *session) (done bool, err error) {
 // [ErrOutcomeUnknown].
 func (c *Client) Append(ctx context.Context, path string, src Source) error {
 	u := newUpload("APPE", path, src, c.verify)
-	a := &appending{upload: u, base: -1}
-	u.op.try = a.try
-	return c.do(ctx, &u.op)
+	return c.do(ctx, &appending{upload: u, base: -1})
 }
 
 // callersFault reports whether an operation ended because of the caller's own
@@ -237,7 +237,7 @@ func callersFault(err error) bool {
 // is longer than what was sent of this upload, for then it is not that.
 func (c *Client) removePartial(ctx context.Context, path string, length int64) {
 	r := c.tidier()
-	op := operation{verb: "DELE", path: path, try: func(_ context.Context, s *session) error {
+	op := operation{verb: "DELE", path: path, run: func(_ context.Context, s *session) error {
 		n, state, err := s.size(path)
 		if err != nil || state != sizeKnown || length >= 0 && n > length {
 			return err

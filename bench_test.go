@@ -1,0 +1,113 @@
+package ftpretry_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/jlaffaye/ftp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ftpretry/ftpretry/retry"
+	"github.com/ftpretry/ftpretry/retry/retrytest"
+)
+
+// side is one of the two that are measured side by side: "bare" is jlaffaye/ftp
+// as its own documentation uses it, "ftpretry" is ours, with VerifyNone so that
+// both do the same work.
+type side struct {
+	name string
+	noop func() error
+	size func(path string) error
+	stor func(path string, r io.ReadSeeker) error
+	retr func(path string, w io.Writer) error
+}
+
+func sides(b *testing.B, srv *retrytest.Server) []side {
+	b.Helper()
+	bare, err := ftp.Dial(srv.Addr(), ftp.DialWithTimeout(30*time.Second))
+	require.NoError(b, err)
+	require.NoError(b, bare.Login("user", "secret"))
+	b.Cleanup(func() { _ = bare.Quit() })
+	ctx, cancel := context.WithCancel(b.Context()) // as a program has one
+	b.Cleanup(cancel)
+	cfg := retry.Config{Addr: srv.Addr(), User: "user", Password: "secret", Verify: retry.VerifyNone}
+	client, err := retry.New(cfg)
+	require.NoError(b, err)
+	b.Cleanup(func() { _ = client.Close() })
+	conn, err := retry.Dial(ctx, cfg)
+	require.NoError(b, err)
+	require.NoError(b, conn.Login("user", "secret"))
+	b.Cleanup(func() { _ = conn.Quit() })
+	return []side{{
+		name: "bare",
+		noop: bare.NoOp,
+		size: func(path string) error { _, err := bare.FileSize(path); return err },
+		stor: func(path string, r io.ReadSeeker) error { return bare.Stor(path, r) },
+		retr: func(path string, w io.Writer) error {
+			resp, err := bare.Retr(path)
+			if err != nil {
+				return err
+			}
+			if _, err := io.Copy(w, resp); err != nil {
+				return err
+			}
+			return resp.Close()
+		},
+	}, {
+		name: "ftpretry",
+		noop: conn.NoOp,
+		size: func(path string) error { _, err := client.FileSize(ctx, path); return err },
+		stor: func(path string, r io.ReadSeeker) error { return client.Stor(ctx, path, retry.Seeker(r)) },
+		retr: func(path string, w io.Writer) error { _, err := client.Retr(ctx, path, w); return err },
+	}}
+}
+
+// sink counts and drops, without a ReadFrom of its own.
+type sink struct{ n int64 }
+
+func (s *sink) Write(p []byte) (int, error) { s.n += int64(len(p)); return len(p), nil }
+
+func BenchmarkOverhead(b *testing.B) {
+	srv := retrytest.NewServer(b, retrytest.Config{LogSize: -1, Quirks: retrytest.Quirks{Discard: true}})
+	const small, large = 4 << 10, 256 << 20
+	require.NoError(b, srv.WriteFile("/small", make([]byte, small)))
+	require.NoError(b, srv.Truncate("/large", large))
+	content := map[string]*bytes.Reader{"4KiB": bytes.NewReader(make([]byte, small)), "256MiB": bytes.NewReader(make([]byte, large))}
+	stored := map[string]string{"4KiB": "/small", "256MiB": "/large"}
+	all := sides(b, srv)
+	each := func(name string, bytes int64, run func(side) error) {
+		for _, s := range all {
+			b.Run("op="+name+"/side="+s.name, func(b *testing.B) {
+				b.ReportAllocs()
+				b.SetBytes(bytes)
+				for b.Loop() {
+					if err := run(s); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+	each("NoOp", 0, func(s side) error { return s.noop() })
+	each("FileSize", 0, func(s side) error { return s.size("/small") })
+	for _, size := range []string{"4KiB", "256MiB"} {
+		r := content[size]
+		each("Stor"+size, r.Size(), func(s side) error {
+			_, _ = r.Seek(0, io.SeekStart)
+			return s.stor("/to-"+size, r)
+		})
+		each("Retr"+size, r.Size(), func(s side) error {
+			w := &sink{}
+			if err := s.retr(stored[size], w); err != nil {
+				return err
+			}
+			if w.n != r.Size() {
+				b.Fatalf("%d bytes", w.n)
+			}
+			return nil
+		})
+	}
+}
