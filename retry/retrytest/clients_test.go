@@ -76,6 +76,7 @@ func realServers(t *testing.T, test func(t *testing.T, srv *retrytest.Server, ca
 		"explicit TLS, but on 1.2": {TLS: serverTLS, RequireTLS: true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // the clients spend their time waiting
 			if name == "explicit TLS, but on 1.2" {
 				cfg.TLS = cfg.TLS.Clone()
 				cfg.TLS.MaxVersion = 0x0303
@@ -91,13 +92,14 @@ func realServers(t *testing.T, test func(t *testing.T, srv *retrytest.Server, ca
 	}
 }
 
-// half is what an interrupted transfer left of whole.
+// sample is a file, and what an interrupted transfer left of it.
 func sample() (whole, half []byte) {
 	whole = bytes.Repeat([]byte("a line of an ordinary file\n"), 40000)
 	return whole, whole[:len(whole)/2]
 }
 
 func TestCurlUsesTheServer(t *testing.T) {
+	t.Parallel()
 	curl := program(t, "curl")
 	realServers(t, func(t *testing.T, srv *retrytest.Server, ca string, implicit bool) {
 		c := clientOf{t: t, dir: t.TempDir(), program: curl, args: []string{"-sS", "--max-time", "20", "-u", "ann:secret"}}
@@ -138,6 +140,7 @@ func TestCurlUsesTheServer(t *testing.T) {
 }
 
 func TestLftpUsesTheServer(t *testing.T) {
+	t.Parallel()
 	lftp := program(t, "lftp")
 	realServers(t, func(t *testing.T, srv *retrytest.Server, ca string, implicit bool) {
 		dir := t.TempDir()

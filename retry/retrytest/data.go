@@ -233,7 +233,7 @@ type watched struct {
 
 func (w *watched) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
-	w.ended = w.ended || err == io.EOF
+	w.ended = w.ended || errors.Is(err, io.EOF)
 	return n, err
 }
 

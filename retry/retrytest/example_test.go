@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"log"
 	"net"
 	"strings"
 	"testing"
@@ -21,7 +20,7 @@ func upload(dial func(network, addr string) (net.Conn, error), addr, name, text 
 	var err error
 	for attempt := range 3 {
 		if attempt > 0 {
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 		}
 		if err = uploadOnce(dial, addr, name, text); err == nil {
 			return nil
@@ -73,7 +72,7 @@ func TestABusyFileIsTriedAgain(t *testing.T) {
 type testT struct{ cleanup []func() }
 
 func (t *testT) Helper()                           {}
-func (t *testT) Fatalf(format string, args ...any) { log.Fatalf(format, args...) }
+func (t *testT) Fatalf(format string, args ...any) { fmt.Printf(format+"\n", args...) }
 func (t *testT) Errorf(format string, args ...any) { fmt.Printf(format+"\n", args...) }
 func (t *testT) Cleanup(f func())                  { t.cleanup = append(t.cleanup, f) }
 
@@ -123,16 +122,19 @@ func ExampleStart() {
 		Faults: []retrytest.Fault{{On: "STOR", Data: retrytest.FIN, At: 5, Reply: "426 Connection closed; transfer aborted."}},
 	})
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	defer srv.Close()
 
 	c, err := ftp.Dial(srv.Addr())
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	if err := c.Login("ann", "secret"); err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	err = c.Stor("a.txt", bytes.NewReader(make([]byte, 1<<20)))
 	fmt.Println("cut:", strings.Contains(err.Error(), "426"))
@@ -157,24 +159,28 @@ func ExampleStart() {
 func ExampleSelfSigned() {
 	serverTLS, clientTLS, err := retrytest.SelfSigned()
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	srv, err := retrytest.Start(retrytest.Config{TLS: serverTLS, RequireTLS: true})
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	defer srv.Close()
 
 	c, err := ftp.Dial(srv.Addr(), ftp.DialWithExplicitTLS(clientTLS))
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	fmt.Println("login:", c.Login("anonymous", "anonymous"))
-	fmt.Println("list:", must(c.NameList("/")))
+	names, err := c.NameList("/")
+	fmt.Println("list:", names, err)
 	fmt.Println("quit:", c.Quit())
 	// Output:
 	// login: <nil>
-	// list: []
+	// list: [] <nil>
 	// quit: <nil>
 }
 
@@ -182,12 +188,14 @@ func ExampleSelfSigned() {
 func ExampleServer_Push() {
 	srv, err := retrytest.Start(retrytest.Config{})
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	defer srv.Close()
 	c, err := ftp.Dial(srv.Addr())
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	srv.Push("421 Timeout.")
 	fmt.Println(c.NoOp()) // the reply to a command that never ran
@@ -201,11 +209,4 @@ func ExampleServer_Push() {
 	// 421 "Timeout."
 	// refused: true
 	// up: <nil>
-}
-
-func must[T any](v T, err error) T {
-	if err != nil {
-		log.Fatal(err)
-	}
-	return v
 }

@@ -242,7 +242,7 @@ func TestFaultsOfTransfers(t *testing.T) {
 		"a download is cut by FIN after some bytes": {
 			retrytest.Fault{On: "RETR", Data: retrytest.FIN, At: 4},
 			func(t *testing.T, _ *retrytest.Server, c *rawClient) {
-				data, err, reply := c.download("RETR old.txt")
+				data, reply, err := c.download("RETR old.txt")
 				assert.Equal(t, content[:4], data)
 				assert.NoError(t, err)
 				assert.Equal(t, "426 Data connection closed.", reply)
@@ -251,7 +251,7 @@ func TestFaultsOfTransfers(t *testing.T) {
 		"a download is cut by RST after some bytes": {
 			retrytest.Fault{On: "RETR", Data: retrytest.RST, At: 4, Reply: "426 Cut."},
 			func(t *testing.T, _ *retrytest.Server, c *rawClient) {
-				data, err, reply := c.download("RETR old.txt")
+				data, reply, err := c.download("RETR old.txt")
 				assert.True(t, strings.HasPrefix(content[:4], data), data)
 				assert.ErrorIs(t, err, syscall.ECONNRESET)
 				assert.Equal(t, "426 Cut.", reply)
@@ -268,7 +268,7 @@ func TestFaultsOfTransfers(t *testing.T) {
 		"a listing is cut": {
 			retrytest.Fault{On: "MLSD", Data: retrytest.FIN, At: 5, Reply: "226 Done."},
 			func(t *testing.T, _ *retrytest.Server, c *rawClient) {
-				data, _, reply := c.download("MLSD")
+				data, reply, _ := c.download("MLSD")
 				assert.Equal(t, "type=", data)
 				assert.Equal(t, "226 Done.", reply)
 			},
@@ -276,7 +276,7 @@ func TestFaultsOfTransfers(t *testing.T) {
 		"an upload is cut by RST after some bytes, and what came is kept": {
 			retrytest.Fault{On: "STOR", Data: retrytest.RST, At: 4},
 			func(t *testing.T, srv *retrytest.Server, c *rawClient) {
-				_, reply := c.upload("STOR new.txt", long)
+				reply, _ := c.upload("STOR new.txt", long)
 				assert.Equal(t, "426 Data connection reset.", reply)
 				data, err := srv.ReadFile("/new.txt")
 				require.NoError(t, err)
@@ -286,7 +286,7 @@ func TestFaultsOfTransfers(t *testing.T) {
 		"an upload is cut by FIN after some bytes, and the server lies": {
 			retrytest.Fault{On: "STOR", Data: retrytest.FIN, At: 4, Reply: "226 Done."},
 			func(t *testing.T, srv *retrytest.Server, c *rawClient) {
-				_, reply := c.upload("STOR new.txt", long)
+				reply, _ := c.upload("STOR new.txt", long)
 				assert.Equal(t, "226 Done.", reply)
 				info, err := srv.Stat("/new.txt")
 				require.NoError(t, err)
@@ -296,7 +296,7 @@ func TestFaultsOfTransfers(t *testing.T) {
 		"a cut beyond the end of an upload acts at its end": {
 			retrytest.Fault{On: "STOR", Data: retrytest.RST, At: 100, Reply: "426 Cut."},
 			func(t *testing.T, srv *retrytest.Server, c *rawClient) {
-				_, reply := c.upload("STOR new.txt", content)
+				reply, _ := c.upload("STOR new.txt", content)
 				assert.Equal(t, "426 Cut.", reply)
 				data, _ := srv.ReadFile("/new.txt")
 				assert.Equal(t, content, string(data))
@@ -305,7 +305,7 @@ func TestFaultsOfTransfers(t *testing.T) {
 		"an orderly close beyond the end of a download is its normal end": {
 			retrytest.Fault{On: "RETR", Data: retrytest.FIN, At: 100},
 			func(t *testing.T, _ *retrytest.Server, c *rawClient) {
-				data, _, reply := c.download("RETR old.txt")
+				data, reply, _ := c.download("RETR old.txt")
 				assert.Equal(t, content, data)
 				assert.Equal(t, "226 Transfer complete.", reply)
 			},
@@ -323,7 +323,7 @@ func TestFaultsOfTransfers(t *testing.T) {
 		"an upload is complete and its reply lost": {
 			retrytest.Fault{On: "STOR", After: true, Lose: true, Control: retrytest.FIN},
 			func(t *testing.T, srv *retrytest.Server, c *rawClient) {
-				_, reply := c.upload("STOR new.txt", content)
+				reply, _ := c.upload("STOR new.txt", content)
 				assert.Equal(t, "<EOF>", reply)
 				data, _ := srv.ReadFile("/new.txt")
 				assert.Equal(t, content, string(data))
@@ -332,7 +332,7 @@ func TestFaultsOfTransfers(t *testing.T) {
 		"an upload is complete and answered by a failure": {
 			retrytest.Fault{On: "STOR", After: true, Reply: "451 Local error."},
 			func(t *testing.T, srv *retrytest.Server, c *rawClient) {
-				_, reply := c.upload("STOR new.txt", content)
+				reply, _ := c.upload("STOR new.txt", content)
 				assert.Equal(t, "451 Local error.", reply)
 				assert.True(t, srv.Exists("/new.txt"))
 			},
@@ -370,7 +370,7 @@ func TestFaultsOfTransfers(t *testing.T) {
 		"two replies end a transfer": {
 			retrytest.Fault{On: "RETR", After: true, Also: true, Reply: "451 Too many transfers."},
 			func(t *testing.T, _ *retrytest.Server, c *rawClient) {
-				_, _, reply := c.download("RETR old.txt")
+				_, reply, _ := c.download("RETR old.txt")
 				assert.Equal(t, "451 Too many transfers.", reply)
 				assert.Equal(t, "226 Transfer complete.", c.reply())
 			},

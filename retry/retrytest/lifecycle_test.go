@@ -110,7 +110,7 @@ func TestAnIdleSessionIsTimedOut(t *testing.T) {
 		srv := retrytest.NewServer(t, retrytest.Config{InMemory: true, IdleTimeout: 3 * time.Second})
 		c := session(t, srv)
 		for range 3 {
-			time.Sleep(2 * time.Second)
+			<-time.After(2 * time.Second)
 			c.want("NOOP", "200")
 		}
 		start := time.Now()
@@ -121,7 +121,7 @@ func TestAnIdleSessionIsTimedOut(t *testing.T) {
 		c = session(t, srv)
 		c.passive()
 		c.want("STOR new.txt", "150")
-		time.Sleep(5 * time.Second)
+		<-time.After(5 * time.Second)
 		require.NoError(t, c.data.Close())
 		assert.Equal(t, "226 Transfer complete.", c.reply())
 	})
@@ -228,7 +228,7 @@ func TestTheLogTellsWhatWasReceivedAndAnswered(t *testing.T) {
 		srv.Inject(retrytest.Fault{On: "STOR", Reply: refused}, retrytest.Fault{On: "NOOP", After: true, Lose: true})
 		c.want("ACCT hidden", "202")
 		c.want("STOR a", "450")
-		_, reply := c.upload("STOR b c.txt", content)
+		reply, _ := c.upload("STOR b c.txt", content)
 		require.Equal(t, "226 Transfer complete.", reply)
 		other := session(t, srv)
 		other.send("NOOP")
@@ -302,15 +302,15 @@ func TestManySessionsShareOneTree(t *testing.T) {
 				c := session(t, srv)
 				all.Go(func() {
 					for range 20 {
-						_, reply := c.upload(fmt.Sprint("STOR own", i), content)
+						reply, _ := c.upload(fmt.Sprint("STOR own", i), content)
 						assert.Equal(t, "226 Transfer complete.", reply)
-						_, reply = c.upload("STOR shared", strings.Repeat(fmt.Sprint(i), 10))
+						reply, _ = c.upload("STOR shared", strings.Repeat(fmt.Sprint(i), 10))
 						assert.Equal(t, "226 Transfer complete.", reply)
 						data, _, _ := c.download("RETR shared")
 						assert.LessOrEqual(t, len(data), 10)
-						_, reply = c.upload("APPE log", "x")
+						reply, _ = c.upload("APPE log", "x")
 						assert.Equal(t, "226 Transfer complete.", reply)
-						_, _, reply = c.download("MLSD")
+						_, reply, _ = c.download("MLSD")
 						assert.Equal(t, "226 Transfer complete.", reply)
 					}
 				})

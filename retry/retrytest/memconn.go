@@ -1,6 +1,7 @@
 package retrytest
 
 import (
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -160,7 +161,7 @@ func (c *memConn) Write(p []byte) (int, error) {
 }
 
 func (c *memConn) wrap(op string, err error) error {
-	if err == nil || err == io.EOF {
+	if err == nil || errors.Is(err, io.EOF) {
 		return err
 	}
 	return &net.OpError{Op: op, Net: "tcp", Source: c.local, Addr: c.remote, Err: err}

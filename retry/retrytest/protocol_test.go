@@ -28,10 +28,10 @@ func converse(t *testing.T, c *rawClient, lines string) {
 		require.True(t, ok, line)
 		var reply string
 		if verb, data, up := strings.Cut(command, " <"); up {
-			_, reply = c.upload(verb, strings.TrimPrefix(data, " "))
+			reply, _ = c.upload(verb, strings.TrimPrefix(data, " "))
 		} else if verb, data, down := strings.Cut(command, " >"); down {
 			var got string
-			got, _, reply = c.download(verb)
+			got, reply, _ = c.download(verb)
 			data = strings.ReplaceAll(strings.TrimPrefix(data, " "), "|", "\r\n")
 			require.Equal(t, data, got, line)
 		} else {
@@ -361,7 +361,7 @@ func TestQuirks(t *testing.T) {
 		everywhere(t, retrytest.Config{Quirks: retrytest.Quirks{DeleteFailedUploads: true}}, func(t *testing.T, srv *retrytest.Server) {
 			srv.Inject(fails)
 			c := session(t, srv)
-			_, reply := c.upload("STOR old.txt", long)
+			reply, _ := c.upload("STOR old.txt", long)
 			assert.Equal(t, "426 Data connection reset.", reply)
 			assert.Equal(t, []string{"/dir/"}, srv.Names())
 		})
@@ -370,7 +370,7 @@ func TestQuirks(t *testing.T) {
 		everywhere(t, retrytest.Config{Quirks: retrytest.Quirks{HiddenStores: true}}, func(t *testing.T, srv *retrytest.Server) {
 			srv.Inject(fails)
 			c := session(t, srv)
-			_, reply := c.upload("STOR old.txt", long)
+			reply, _ := c.upload("STOR old.txt", long)
 			assert.Equal(t, "426 Data connection reset.", reply)
 			assert.Equal(t, map[string][]byte{"/old.txt": []byte(content)}, srv.Files())
 		})
@@ -475,10 +475,10 @@ func TestLargeFilesArriveWhole(t *testing.T) {
 				big[i] = byte(i * 7 >> 3)
 			}
 			c := session(t, srv)
-			_, reply := c.upload("STOR big", string(big[:1<<20+5]))
+			reply, _ := c.upload("STOR big", string(big[:1<<20+5]))
 			require.Equal(t, "226 Transfer complete.", reply)
 			c.want(fmt.Sprint("REST ", 1<<19), "350")
-			_, reply = c.upload("STOR big", string(big[1<<19:]))
+			reply, _ = c.upload("STOR big", string(big[1<<19:]))
 			require.Equal(t, "226 Transfer complete.", reply)
 			c.want("HASH big", fmt.Sprintf("213 SHA-256 0-%d %x big", len(big), sha256.Sum256(big)))
 			c.want("REST 300000", "350")

@@ -108,19 +108,19 @@ func (c *rawClient) passive() {
 }
 
 // download runs a command with a data connection, and returns what came over
-// it, how it ended and the final reply.
-func (c *rawClient) download(line string) (data string, end error, reply string) {
+// it, the final reply and how the data ended.
+func (c *rawClient) download(line string) (data, reply string, end error) {
 	c.t.Helper()
 	c.passive()
 	c.want(line, "150")
 	got, err := io.ReadAll(c.data)
 	_ = c.data.Close()
-	return string(got), err, c.reply()
+	return string(got), c.reply(), err
 }
 
-// upload runs a command with a data connection, and returns how sending went
-// and the final reply.
-func (c *rawClient) upload(line, data string) (err error, reply string) {
+// upload runs a command with a data connection, and returns the final reply
+// and how sending went.
+func (c *rawClient) upload(line, data string) (reply string, err error) {
 	c.t.Helper()
 	c.passive()
 	c.want(line, "150")
@@ -128,7 +128,7 @@ func (c *rawClient) upload(line, data string) (err error, reply string) {
 	if closeErr := c.data.Close(); err == nil {
 		err = closeErr
 	}
-	return err, c.reply()
+	return c.reply(), err
 }
 
 // closed requires the control connection to end as given.

@@ -118,9 +118,7 @@ func (s *Server) accept(ln listener) {
 			return
 		}
 		if err != nil {
-			// A connection that ended before it was accepted, or no file
-			// descriptor left: the pause keeps the latter from spinning.
-			time.Sleep(time.Millisecond)
+			s.breathe()
 			continue
 		}
 		s.mu.Lock()
@@ -135,6 +133,20 @@ func (s *Server) accept(ln listener) {
 		s.sessions[c] = struct{}{}
 		s.mu.Unlock()
 		go c.run()
+	}
+}
+
+// breathe keeps accept from spinning when no file descriptor is left: it waits
+// until a session ends, or a moment.
+func (s *Server) breathe() {
+	s.mu.Lock()
+	left := s.left
+	s.mu.Unlock()
+	moment := time.NewTimer(time.Millisecond)
+	defer moment.Stop()
+	select {
+	case <-left:
+	case <-moment.C:
 	}
 }
 

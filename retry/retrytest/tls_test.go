@@ -53,7 +53,7 @@ func TestTransfersOverTLS(t *testing.T) {
 				cfg := clientTLS.Clone()
 				cfg.MaxVersion = version
 				c := secure(t, srv, cfg)
-				data, err, reply := c.download("RETR old.txt")
+				data, reply, err := c.download("RETR old.txt")
 				require.NoError(t, err)
 				assert.Equal(t, content, data)
 				assert.Equal(t, "226 Transfer complete.", reply)
@@ -90,7 +90,7 @@ func TestImplicitTLS(t *testing.T) {
 		c.want("AUTH TLS", "503")
 		assert.NotContains(t, c.want("FEAT", "211"), "AUTH")
 		c.tls = clientTLS
-		data, err, _ := c.download("RETR old.txt")
+		data, _, err := c.download("RETR old.txt")
 		require.NoError(t, err)
 		assert.Equal(t, content, data)
 	})
@@ -124,17 +124,17 @@ func TestTLSSessionReuseCanBeRequired(t *testing.T) {
 					return cfg
 				}
 				c := secure(t, srv, with())
-				data, err, reply := c.download("RETR old.txt")
+				data, reply, err := c.download("RETR old.txt")
 				require.NoError(t, err)
 				assert.Equal(t, content, data)
 				assert.Equal(t, "226 Transfer complete.", reply)
 
 				c.tls = with() // an empty cache
-				_, _, reply = c.download("RETR old.txt")
+				_, reply, _ = c.download("RETR old.txt")
 				assert.True(t, strings.HasPrefix(reply, "522"), reply)
 
 				c.tls = secure(t, srv, with()).tls // another session's
-				_, _, reply = c.download("RETR old.txt")
+				_, reply, _ = c.download("RETR old.txt")
 				assert.True(t, strings.HasPrefix(reply, "522"), reply)
 			})
 		})

@@ -63,7 +63,7 @@ func copyIn(r io.Reader, off, n int64, write func(p []byte, off int64) error) (m
 			}
 			moved += int64(got)
 		}
-		if err == io.EOF { // not errors.Is: a TLS record cut short is io.ErrUnexpectedEOF
+		if errors.Is(err, io.EOF) { // a TLS record cut short is io.ErrUnexpectedEOF, which is not
 			return moved, nil
 		}
 		if err != nil {
