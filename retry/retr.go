@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
-	"strconv"
 
 	"github.com/jlaffaye/ftp"
 
@@ -62,7 +60,7 @@ func (d *download) open(s *session) (*ftp.Response, error) {
 	resp, err := s.ftp.RetrFrom(d.path, uint64(at))
 	if err == nil {
 		if at == 0 && d.size < 0 {
-			d.size = announced(s.wire.ReplyText())
+			d.size = s.wire.Announced()
 		}
 		return resp, nil
 	}
@@ -163,22 +161,6 @@ func (d *download) complete(s *session, err error) error {
 		return &mismatch{got: d.progress, want: n, what: "received"}
 	}
 	return d.changed(fmt.Errorf("%d bytes were received of a file that had %d and has %d now", d.progress, d.size, n))
-}
-
-// bytesIn finds the size that many servers put into the reply that opens a
-// transfer: "150 Opening BINARY mode data connection for a.csv (1234 bytes)."
-var bytesIn = regexp.MustCompile(`\((\d{1,18}) bytes\)`)
-
-func announced(reply string) int64 {
-	m := bytesIn.FindAllStringSubmatch(reply, -1)
-	if len(m) == 0 {
-		return -1
-	}
-	n, err := strconv.ParseInt(m[len(m)-1][1], 10, 64)
-	if err != nil {
-		return -1
-	}
-	return n
 }
 
 // rewinder returns how to empty dst again down to where it was, nil where that

@@ -99,7 +99,7 @@ func (s *readerAtSource) Open(offset int64) (io.ReadCloser, error) {
 	if offset > s.n {
 		return nil, errShrunk
 	}
-	return io.NopCloser(io.NewSectionReader(s.r, offset, s.n-offset)), nil
+	return kept{io.NewSectionReader(s.r, offset, s.n-offset)}, nil
 }
 
 func (s *readerAtSource) size() (int64, error) { return s.n, nil }
@@ -128,7 +128,7 @@ func (s *seekerSource) Open(offset int64) (io.ReadCloser, error) {
 	if f, ok := s.r.(*os.File); ok {
 		return keptOpen{f}, nil
 	}
-	return io.NopCloser(s.r), nil
+	return kept{s.r}, nil
 }
 
 func (s *seekerSource) locate() (err error) {
@@ -151,6 +151,12 @@ func (s *seekerSource) size() (int64, error) {
 	}
 	return max(0, end-s.start), nil
 }
+
+// kept is a reader that belongs to the caller. It has no WriteTo, whatever the
+// reader has.
+type kept struct{ io.Reader }
+
+func (kept) Close() error { return nil }
 
 // keptOpen is a file that belongs to the caller.
 type keptOpen struct{ *os.File }
@@ -180,7 +186,7 @@ func (s *readerSource) Open(offset int64) (io.ReadCloser, error) {
 	if offset != s.consumed {
 		return nil, &final{reason: ErrNotReplayable, err: fmt.Errorf("%d bytes of the reader are consumed: use Seeker, ReaderAt or File", s.consumed)}
 	}
-	return io.NopCloser(s), nil
+	return kept{s}, nil
 }
 
 // Read implements io.Reader.

@@ -109,6 +109,9 @@ func plainReader(r io.ReadCloser) io.Reader {
 	case *os.File, keptOpen, *memory:
 		return r
 	}
+	if _, ok := r.(io.WriterTo); !ok {
+		return r
+	}
 	return struct{ io.Reader }{r}
 }
 
@@ -228,6 +231,9 @@ func (c *Client) Append(ctx context.Context, path string, src Source) error {
 // callersFault reports whether an operation ended because of the caller's own
 // reader or writer.
 func callersFault(err error) bool {
+	if err == nil {
+		return false
+	}
 	var caller *wire.CallerError
 	return errors.As(err, &caller)
 }

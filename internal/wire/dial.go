@@ -62,31 +62,52 @@ func (s *Session) Greeted() { s.control.limit = time.Time{} }
 // dial makes one connection, bounded by Config.Connect and the session's
 // context.
 func (s *Session) dial(addr string) (net.Conn, error) {
-	var conn net.Conn
-	var err error
-	if s.cfg.Dialer == nil {
-		d := net.Dialer{Timeout: s.cfg.Connect}
-		conn, err = d.DialContext(s.ctx, "tcp", addr)
-	} else {
-		ctx, cancel := context.WithTimeoutCause(s.ctx, s.cfg.Connect,
-			&timeoutError{text: fmt.Sprintf("no connection to %s within %s", addr, s.cfg.Connect), err: context.DeadlineExceeded})
-		conn, err = s.cfg.Dialer(ctx, "tcp", addr)
-		cancel()
-		if err == nil && conn == nil {
-			err = errors.New("Config.Dial returned neither a connection nor an error")
-		}
-	}
-	if err == nil {
+	conn, err := s.dialOnce(addr)
+	switch {
+	case err == nil && conn == nil:
+		return nil, errors.New("Config.Dial returned neither a connection nor an error")
+	case err == nil:
 		return conn, nil
-	}
-	if s.ctx.Err() != nil {
+	case s.ctx.Err() != nil:
 		return nil, context.Cause(s.ctx)
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		// Not the caller's context, as was just seen: our own timeout.
-		err = &timeoutError{text: fmt.Sprintf("no connection to %s within %s", addr, s.cfg.Connect)}
+	case isTimeout(err) || errors.Is(err, context.DeadlineExceeded):
+		// Not of the caller's context, as was just seen: a timeout, which
+		// must not look like that.
+		return nil, &timeoutError{text: fmt.Sprintf("no connection to %s within %s", addr, s.cfg.Connect)}
 	}
 	return nil, err
+}
+
+func (s *Session) dialOnce(addr string) (net.Conn, error) {
+	if s.cfg.Dialer != nil {
+		ctx, cancel := context.WithTimeout(s.ctx, s.cfg.Connect)
+		defer cancel()
+		return s.cfg.Dialer(ctx, "tcp", addr)
+	}
+	var d net.Dialer
+	if s.control == nil || s.ctx.Done() == nil {
+		d.Timeout = s.cfg.Connect
+		return d.DialContext(s.ctx, "tcp", addr)
+	}
+	// A data connection: the address is numeric, so that nothing but the
+	// connect itself has to be bounded, and that looks at the deadline only.
+	s.until = deadlineContext{s.ctx, time.Now().Add(s.cfg.Connect)}
+	return d.DialContext(&s.until, "tcp", addr)
+}
+
+// deadlineContext is a context with a deadline but without the timer that would
+// end it then. It saves each transfer the making of one.
+type deadlineContext struct {
+	context.Context
+	deadline time.Time
+}
+
+// Deadline implements context.Context.
+func (c *deadlineContext) Deadline() (time.Time, bool) {
+	if own, ok := c.Context.Deadline(); ok && own.Before(c.deadline) {
+		return own, true
+	}
+	return c.deadline, true
 }
 
 // DialFunc is the session's ftp.DialWithDialFunc: its first connection is the

@@ -4,6 +4,7 @@
 package wire
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -50,6 +51,7 @@ type Session struct {
 
 	moved Moved
 	peek  func() bool
+	until deadlineContext
 	tail  Tail
 
 	// Progress, if set, is called after bytes were moved over a data
@@ -205,6 +207,29 @@ func (s *Session) Refusal() *textproto.Error {
 	return s.control.refusal
 }
 
+// Announced is the size that the reply opening a transfer gives, as many
+// servers do: "150 Opening BINARY mode data connection for a.csv (1234 bytes)."
+// It is -1 where it gives none.
+func (s *Session) Announced() int64 {
+	text := s.control.reply.text
+	end := bytes.LastIndex(text, []byte(" bytes)"))
+	if end < 0 {
+		return -1
+	}
+	start := bytes.LastIndexByte(text[:end], '(')
+	if start < 0 || end-start-1 < 1 || end-start-1 > 18 {
+		return -1
+	}
+	n := int64(0)
+	for _, c := range text[start+1 : end] {
+		if c < '0' || c > '9' {
+			return -1
+		}
+		n = n*10 + int64(c-'0')
+	}
+	return n
+}
+
 // ReplyText is the text of the last reply that was read; lines are separated
 // by \n.
 func (s *Session) ReplyText() string { return string(s.control.reply.text) }
@@ -222,8 +247,11 @@ func (s *Session) Command(line string) (code int, text string, err error) {
 // answer to USER or OPTS that it did not expect, and a 421 that came just before
 // the connection broke.
 func (s *Session) Recover(err error) error {
+	if err == nil || s.control == nil {
+		return err
+	}
 	var reply *textproto.Error
-	if err == nil || s.control == nil || errors.As(err, &reply) {
+	if errors.As(err, &reply) {
 		return err
 	}
 	c := s.control
