@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"slices"
 	"testing"
 	"time"
 
@@ -90,6 +91,32 @@ func BenchmarkOverhead(b *testing.B) {
 				}
 			})
 		}
+		// Both sides in turn, batch by batch, so that whatever else the
+		// machine does meets both: the median of their ratios.
+		b.Run("op="+name+"/ratio", func(b *testing.B) {
+			batch := 1
+			if bytes <= small {
+				batch = 200
+			}
+			var ratios []float64
+			for b.Loop() {
+				var took [2]time.Duration
+				for i := range all {
+					i = (i + len(ratios)) % 2
+					start := time.Now()
+					for range batch {
+						if err := run(all[i]); err != nil {
+							b.Fatal(err)
+						}
+					}
+					took[i] = time.Since(start)
+				}
+				ratios = append(ratios, float64(took[1])/float64(took[0]))
+			}
+			slices.Sort(ratios)
+			b.ReportMetric(ratios[len(ratios)/2], "x-bare")
+			b.ReportMetric(0, "ns/op")
+		})
 	}
 	each("NoOp", 0, func(s side) error { return s.noop() })
 	each("FileSize", 0, func(s side) error { return s.size("/small") })

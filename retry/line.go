@@ -138,7 +138,6 @@ func (l *line) restore(s *session) error {
 func (l *line) give(ctx context.Context, s *session, keep bool) {
 	l.mu.Lock()
 	if keep && s.wire.InStep() && !l.closed {
-		s.idleSince = time.Now()
 		l.session = s
 		l.mu.Unlock()
 		return

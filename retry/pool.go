@@ -109,7 +109,6 @@ func (p *pool) shelve(s *session) bool {
 		return false
 	default:
 	}
-	s.idleSince = time.Now()
 	p.idle = append(p.idle, s)
 	if len(p.idle) == 1 {
 		p.watch(p.endpoint.cfg.IdleTimeout)
@@ -138,7 +137,7 @@ func (p *pool) expire() {
 	}
 	var old []*session
 	for len(p.idle) > 0 {
-		left := p.endpoint.cfg.IdleTimeout - time.Since(p.idle[0].idleSince)
+		left := p.endpoint.cfg.IdleTimeout - time.Since(p.idle[0].wire.Spoke())
 		if left > 0 {
 			p.watch(left)
 			break

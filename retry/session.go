@@ -39,12 +39,11 @@ type session struct {
 	wire     *wire.Session
 	ftp      *ftp.ServerConn // nil where the greeting never came
 
-	addr      string
-	tls       bool
-	took      time.Duration // to connect and log in
-	reused    bool          // an operation used it before
-	rested    bool          // it was idle for probeAfter before this use
-	idleSince time.Time
+	addr   string
+	tls    bool
+	took   time.Duration // to connect and log in
+	reused bool          // an operation used it before
+	rested bool          // it was idle for probeAfter before this use
 
 	before      wire.Moved // at begin
 	counted     wire.Moved // what is in the endpoint's stats already
@@ -171,7 +170,7 @@ func (s *session) moved() wire.Moved {
 // it meanwhile, as far as can be seen.
 func (s *session) alive() bool {
 	s.reused = true
-	s.rested = time.Since(s.idleSince) >= probeAfter
+	s.rested = time.Since(s.wire.Spoke()) >= probeAfter
 	return !s.rested || !s.wire.Stale()
 }
 

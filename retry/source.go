@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 )
 
@@ -68,15 +69,20 @@ func (b bytesSource) Open(offset int64) (io.ReadCloser, error) {
 	if offset > int64(len(b)) {
 		return nil, errShrunk
 	}
-	return &memory{bytes.NewReader(b[offset:])}, nil
+	return memory{bytes.NewReader(b[offset:])}, nil
 }
 
 func (b bytesSource) size() (int64, error) { return int64(len(b)), nil }
 
 // memory is content that is read without failing.
-type memory struct{ *bytes.Reader }
+type memory struct{ readWriterTo }
 
-func (*memory) Close() error { return nil }
+type readWriterTo interface {
+	io.Reader
+	io.WriterTo
+}
+
+func (memory) Close() error { return nil }
 
 // ReaderAt is the content of r from its beginning, size bytes long. r is not
 // closed. It may be used by several operations at once.
@@ -125,8 +131,13 @@ func (s *seekerSource) Open(offset int64) (io.ReadCloser, error) {
 	if _, err := s.r.Seek(s.start+offset, io.SeekStart); err != nil {
 		return nil, err
 	}
-	if f, ok := s.r.(*os.File); ok {
-		return keptOpen{f}, nil
+	switch r := s.r.(type) {
+	case *os.File:
+		return keptOpen{r}, nil
+	case *bytes.Reader:
+		return memory{r}, nil
+	case *strings.Reader:
+		return memory{r}, nil
 	}
 	return kept{s.r}, nil
 }

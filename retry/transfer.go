@@ -106,7 +106,7 @@ func (u *upload) send(s *session, offset int64, store func(io.Reader) error) err
 // memory, which does not fail.
 func plainReader(r io.ReadCloser) io.Reader {
 	switch r.(type) {
-	case *os.File, keptOpen, *memory:
+	case *os.File, keptOpen, memory:
 		return r
 	}
 	if _, ok := r.(io.WriterTo); !ok {

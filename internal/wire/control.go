@@ -35,8 +35,11 @@ type control struct {
 	err     error  // why the connection cannot be used; sticky
 
 	reply    reply
-	began    time.Time        // when the wait for the present reply began
-	limit    time.Time        // no reply is awaited beyond this; zero = no such limit
+	began    time.Time // when the wait for the present reply began
+	limit    time.Time // no reply is awaited beyond this; zero = no such limit
+	wrote    time.Time // when the last command was sent
+	readBy   time.Time // the deadlines that are set
+	writeBy  time.Time
 	pending  int              // replies owed by the server
 	extra    bool             // a reply came that nobody asked for
 	hurry    bool             // the transfer failed: its final reply is awaited only briefly
@@ -52,7 +55,7 @@ type control struct {
 }
 
 func newControl(s *Session, conn net.Conn) *control {
-	return &control{s: s, conn: conn, raw: conn, buf: make([]byte, 1024), pending: 1}
+	return &control{s: s, conn: conn, raw: conn, buf: make([]byte, 1024), pending: 1, wrote: time.Now()}
 }
 
 // Read hands over the rest of the line that was received last, or waits for
@@ -130,25 +133,46 @@ func (c *control) fill() error {
 	return c.explain(err)
 }
 
+// slack is the part of a timeout by which it may be late. Within it a deadline
+// that is set already serves: setting one for each command costs more than all
+// else that is done for it here.
+const slack = 16
+
 // arm sets the deadline of the next line.
 func (c *control) arm() {
-	now := time.Now()
+	now := c.wrote // read right after the command was written
+	if c.reply.open || c.begun || !c.sent {
+		now = time.Now()
+	}
 	if !c.reply.open {
 		c.began = now
 	}
-	wait := c.s.cfg.Reply
-	if c.hurry {
-		wait = min(wait, hurriedReply)
+	wait, late := c.s.cfg.Reply, c.s.cfg.Reply/slack
+	if c.hurry && wait > hurriedReply {
+		wait, late = hurriedReply, 0
 	}
 	t := now.Add(wait)
 	if most := c.began.Add(longestReply * c.s.cfg.Reply); t.After(most) {
-		t = most
+		t, late = most, 0
 	}
 	if !c.limit.IsZero() && t.After(c.limit) {
-		t = c.limit
+		t, late = c.limit, 0
 	}
-	_ = c.raw.SetReadDeadline(t)
-	c.s.holdInterrupt(c.raw)
+	if c.readBy.Before(t) || c.readBy.Sub(t) > late {
+		c.readBy = t.Add(late)
+		_ = c.raw.SetReadDeadline(c.readBy)
+		c.s.holdInterrupt(c.raw)
+	}
+}
+
+// armWrite sets the deadline of a command.
+func (c *control) armWrite() {
+	c.wrote = time.Now()
+	if t := c.wrote.Add(c.s.cfg.Reply); c.writeBy.Before(t) {
+		c.writeBy = t.Add(c.s.cfg.Reply / slack)
+		_ = c.raw.SetWriteDeadline(c.writeBy)
+		c.s.holdInterrupt(c.raw)
+	}
 }
 
 // complete takes note of a whole reply.
@@ -202,8 +226,7 @@ func (c *control) Write(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	_ = c.raw.SetWriteDeadline(time.Now().Add(c.s.cfg.Reply))
-	c.s.holdInterrupt(c.raw)
+	c.armWrite()
 	n, err := c.conn.Write(p)
 	if err != nil {
 		return n, c.fail(c.explain(err))

@@ -42,12 +42,14 @@ type Session struct {
 	broken  error // the session must not be used again
 
 	ctx       context.Context
+	done      <-chan struct{} // of the context that stop belongs to
 	stop      func() bool
-	cut       atomic.Bool // the context ended
+	cut       atomic.Bool // the context ended while bound
 	interrupt func()      // s.onDone, made once
 
-	mu   sync.Mutex // guards data against onDone
-	data *Data
+	mu    sync.Mutex // guards ctx, bound and data against onDone
+	bound bool
+	data  *Data
 
 	moved Moved
 	peek  func() bool
@@ -66,6 +68,7 @@ type Moved struct{ In, Out int64 }
 type Tail struct {
 	In   int64 // bytes received
 	Last byte  // the last of them that was read through Read
+	At   time.Time
 }
 
 // past is a deadline that has always expired.
@@ -75,31 +78,56 @@ var past = time.Unix(1, 0)
 // and dial of the session fails at once with its cause, and the session is
 // broken. Another Bind takes its place.
 func (s *Session) Bind(ctx context.Context) {
-	s.Unbind()
-	s.ctx = ctx
 	if s.control != nil {
 		s.control.answers, s.control.refusal = 0, nil
 	}
-	if ctx.Done() != nil {
-		s.stop = context.AfterFunc(ctx, s.interrupt)
+	s.mu.Lock()
+	s.ctx, s.bound = ctx, true
+	s.mu.Unlock()
+	done := ctx.Done()
+	if done == nil || done != s.done {
+		// A context that stays the same from one operation to the next, as in
+		// a loop, is registered with once.
+		s.forget()
+		if done != nil {
+			s.done, s.stop = done, context.AfterFunc(ctx, s.interrupt)
+		}
+		return
+	}
+	if ctx.Err() != nil {
+		s.onDone()
 	}
 }
 
-// Unbind ends what Bind began.
+// Unbind ends what Bind began: the end of the context no longer concerns the
+// session.
 func (s *Session) Unbind() {
-	if s.stop != nil && !s.stop() {
-		s.cut.Store(true)
-	}
-	s.stop = nil
+	s.mu.Lock()
+	s.bound = false
+	s.mu.Unlock()
 }
 
+// forget ends the registration with a context.
+func (s *Session) forget() {
+	if s.stop != nil {
+		s.stop()
+	}
+	s.done, s.stop = nil, nil
+}
+
+// onDone cuts the session's connections short, if an operation uses them under a
+// context that has ended. It may come late, from a context that another has
+// taken the place of.
 func (s *Session) onDone() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.bound || s.ctx.Err() == nil {
+		return
+	}
 	s.cut.Store(true)
 	if s.control != nil {
 		_ = s.control.raw.SetDeadline(past)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.data != nil {
 		_ = s.data.raw.SetDeadline(past)
 	}
@@ -148,6 +176,7 @@ func (s *Session) Stale() bool {
 		return false
 	}
 	_ = s.control.raw.SetReadDeadline(time.Time{})
+	s.control.readBy = time.Time{}
 	return s.peek()
 }
 
@@ -158,6 +187,15 @@ func (s *Session) Settle() { s.control.altered = false }
 // Altered reports whether a command was sent since Settle that changes that
 // state.
 func (s *Session) Altered() bool { return s.control.altered }
+
+// Spoke is when the last command was sent, or the data connection closed that
+// came after it.
+func (s *Session) Spoke() time.Time {
+	if s.tail.At.After(s.control.wrote) {
+		return s.tail.At
+	}
+	return s.control.wrote
+}
 
 // Moved returns the bytes moved over data connections so far.
 func (s *Session) Moved() Moved { return s.moved }
@@ -278,6 +316,7 @@ func (s *Session) Quit(wait time.Duration) {
 // Close ends every connection of the session at once.
 func (s *Session) Close() {
 	s.Break(net.ErrClosed)
+	s.forget()
 	if d := s.data; d != nil {
 		d.Abort()
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/textproto"
+	"time"
 )
 
 // secure puts TLS on the control connection: at once, or after the greeting and
@@ -40,6 +41,9 @@ func (s *Session) secure(host string) error {
 		}
 		return fmt.Errorf("TLS handshake: %w", err)
 	}
+	_ = c.raw.SetDeadline(time.Time{})
+	s.holdInterrupt(c.raw)
+	c.readBy, c.writeBy = time.Time{}, time.Time{}
 	c.conn = conn
 	return nil
 }
