@@ -11,6 +11,7 @@ package ftpd
 import (
 	"crypto/tls"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -53,6 +54,7 @@ type Options struct {
 	Root string // the folder that is served; "" = a fresh one. It is given to the account that the server writes as
 
 	AllowStoreRestart   bool // proftpd: REST before STOR, and APPE to a file that exists. The other three always allow it
+	RefuseRetrRestart   bool // proftpd: REST before RETR is refused
 	HiddenStores        bool // proftpd: uploads go to ".in.NAME." first
 	DeleteFailedUploads bool // vsftpd, proftpd: an upload that is cut leaves nothing
 }
@@ -124,7 +126,7 @@ func Start(t testing.TB, kind Kind, o Options) *Server {
 	}
 	s.process = newProcess(s.program, filepath.Join(s.dir, "output.log"))
 	t.Cleanup(s.Kill)
-	if err := s.up(); err != nil {
+	if err := s.up(true); err != nil {
 		t.Fatalf("%s does not start: %v\n%s", kind, err, s.Log())
 	}
 	return s
@@ -164,6 +166,7 @@ func check(t testing.TB, kind Kind, o Options) {
 	only("RequireReuse", o.RequireReuse, VSFTPD, ProFTPD)
 	only("DataTimeout", o.DataTimeout != 0, VSFTPD, ProFTPD, Pyftpdlib)
 	only("PassivePorts", o.PassivePorts != 0, VSFTPD)
+	only("RefuseRetrRestart", o.RefuseRetrRestart, ProFTPD)
 	only("HiddenStores", o.HiddenStores, ProFTPD)
 	only("DeleteFailedUploads", o.DeleteFailedUploads, VSFTPD, ProFTPD)
 	if kind == PureFTPd && o.IdleTimeout%time.Minute != 0 || o.IdleTimeout%time.Second != 0 || o.DataTimeout%time.Second != 0 {
@@ -203,7 +206,21 @@ func (s *Server) Kill() { s.process.end(false) }
 // of the test; a failure is reported by t.Errorf.
 func (s *Server) Restart() {
 	s.process.end(true)
-	if err := s.up(); err != nil {
+	if err := s.up(false); err != nil {
 		s.t.Errorf("%s does not start again: %v\n%s", s.Kind, err, s.Log())
+	}
+}
+
+// Adopt gives every file under Root to the account that the server writes as, so that files made by the test can be
+// changed by a session.
+func (s *Server) Adopt() {
+	err := filepath.WalkDir(s.Root, func(name string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Chown(name, runsAs, inGroup)
+	})
+	if err != nil {
+		s.t.Errorf("cannot give the files to %s: %v", s.Kind, err)
 	}
 }

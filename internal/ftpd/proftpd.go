@@ -23,7 +23,7 @@ func proftpd(t testing.TB, p plan) program {
 		{"PidFile", filepath.Join(p.dir, "proftpd.pid")}, {"ScoreboardFile", filepath.Join(p.dir, "scoreboard")},
 		{"SystemLog", log}, {"TransferLog", "none"}, {"WtmpLog", "off"}, {"DelayEngine", "off"}, {"UseReverseDNS", "off"},
 		{"AllowOverwrite", "on"}, {"AllowStoreRestart", on(p.AllowStoreRestart)},
-		{"HiddenStores", on(p.HiddenStores)},
+		{"AllowRetrieveRestart", on(!p.RefuseRetrRestart)}, {"HiddenStores", on(p.HiddenStores)},
 	}
 	if p.DeleteFailedUploads {
 		conf = append(conf, pair{"DeleteAbortedStores", "on"})
