@@ -34,7 +34,12 @@ func TestFilesThatCannotBeHadForNow(t *testing.T) {
 		"proftpd has a hidden file of a session past": {"550 a: Temporary hidden file /in/.in.a. already exists", "STOR", "a", Busy},
 		"IIS has the file open elsewhere": {
 			"550-The process cannot access the file because it is being used by another process. \n Win32 error:   The process cannot access the file because it is being used by another process. \n Error details: File system returned an error.\n550 End", "STOR", "a", Busy},
-		"pure-ftpd had too high a load at connect": {"550-The load was 8.00 when you connected. We do not allow downloads\n550-by anonymous users when the load is that high. Uploads are always\n550 allowed.", "RETR", "a", Overload},
+		"a disk that is full, in a 450":              {"450 a: No space left on device", "STOR", "a", Storage},
+		"a disk that is full, in a 451":              {"451 Transfer aborted. Disk full", "STOR", "a", Storage},
+		"a file in use, with too many words":         {"450 File in use by too many users", "RETR", "a", Busy},
+		"a server that fails for reasons of its own": {"451 x", "RETR", "a", Busy},
+		"a server with no space for a list":          {"452 x", "LIST", "", Storage},
+		"pure-ftpd had too high a load at connect":   {"550-The load was 8.00 when you connected. We do not allow downloads\n550-by anonymous users when the load is that high. Uploads are always\n550 allowed.", "RETR", "a", Overload},
 	})
 }
 

@@ -31,6 +31,8 @@ func TestSeveralRepliesInOneFailure(t *testing.T) {
 		"a full disk outranks the cut it caused":                 {"426 Data connection closed", "452 No space left on device", Storage, 452},
 		"a full house outranks a busy file":                      {"450 File busy", "421 Too many users", Overload, 421},
 		"a lack of security resources outranks a cut":            {"425 Can't open", "431 Need unavailable resource", Security, 431},
+		"a greeting that promises says nothing beside a 4xx":     {"120 Service ready in 5 minutes", "451 Local error", Busy, 451},
+		"nor beside the lowest of them":                          {"120 Service ready in 5 minutes", "400 Handshake failed", Busy, 400},
 		"the first of equals stays":                              {"450 File busy", "451 Local error", Busy, 0},
 		"proftpd's two replies to one transfer agree":            {"451 Sorry, the maximum number of data transfers (1) from this user are currently being used.", "451 a: Too many transfers", Overload, 451},
 		"vsftpd's two oopses agree":                              {"500 OOPS: vsf_sysutil_bind", "500 OOPS: priv_sock_get_int", Overload, 500},
@@ -44,7 +46,11 @@ func TestSeveralRepliesInOneFailure(t *testing.T) {
 				"turned":         errors.Join(second, first),
 				"with a symptom": errors.Join(io.EOF, fmt.Errorf("a: %w", errors.Join(second, syscall.EPIPE)), first),
 			} {
-				v := Classify(Failure{Command: "STOR", Path: "in/a.csv", Err: err})
+				f := Failure{Command: "STOR", Path: "in/a.csv", Err: err}
+				if first.Code == 120 {
+					f.Command, f.Path = "", ""
+				}
+				v := Classify(f)
 				assert.Equal(t, r.want.String(), v.Class.String(), order)
 				require.NotNil(t, v.Reply, order)
 				if r.code != 0 {

@@ -28,6 +28,8 @@ func TestWhichServersRefuseToContinueATransfer(t *testing.T) {
 		"pyftpdlib in ASCII mode":               {"501 Resuming transfers not allowed in ASCII mode.", "REST", "100", true},
 		"pyftpdlib beyond the end":              {"554 Invalid REST parameter.", "RETR", "a", true},
 		"pyftpdlib with REST before APPE":       {"450 Can't APPE while REST request is pending.", "APPE", "a", true},
+		"a server that knows the offset only":   {"501 Invalid REST marker", "STOR", "a", true},
+		"RFC 3659's own reply":                  {"554 Requested action not taken", "RETR", "a", true},
 		"ftpserverlib does not read the offset": {"550 Couldn't parse size: invalid syntax", "REST", "100", true},
 		"a server without REST":                 {"502 Command not implemented.", "REST", "100", true},
 		"a server that does not know REST":      {"500 Unknown command", "REST", "100", true},

@@ -127,12 +127,21 @@ func TestAVerdictSaysWhichRuleDecided(t *testing.T) {
 		f    Failure
 		want string
 	}{
-		"a code":                {Failure{Command: "RETR", Err: reply(t, "450 x")}, "450: the file is not available for now"},
-		"a code within a range": {Failure{Command: "RETR", Err: reply(t, "557 x")}, "557: refused for good (RFC 959 section 4.2.1)"},
-		"a text":                {Failure{Command: "PASS", Err: reply(t, "530 Sorry, too many users")}, `530 with text "too many": the server is full, or asks to come back later`},
-		"a command":             {Failure{Command: "nlst", Err: reply(t, "450 No files found")}, `450 to NLST with text "no files found": the directory is empty (proftpd)`},
-		"the greeting":          {Failure{Err: reply(t, "120 ready in 5 minutes")}, "120 while connecting: the server will be ready later"},
-		"the network":           {Failure{Command: "RETR", Err: io.EOF}, "end of connection: closed before the answer was complete"},
+		"a code":                 {Failure{Command: "RETR", Err: reply(t, "450 x")}, "450: the file is not available for now"},
+		"a code within a range":  {Failure{Command: "RETR", Err: reply(t, "557 x")}, "557: refused for good (RFC 959 section 4.2.1)"},
+		"a text":                 {Failure{Command: "PASS", Err: reply(t, "530 Sorry, too many users")}, `530 with text "too many": the server is full, or asks to come back later`},
+		"a command":              {Failure{Command: "nlst", Err: reply(t, "450 No files found")}, `450 to NLST with text "no files found": the directory is empty (proftpd)`},
+		"the greeting":           {Failure{Err: reply(t, "120 ready in 5 minutes")}, "120 while connecting: the server will be ready later"},
+		"vsftpd's ambiguous 421": {Failure{Err: reply(t, "421 Service not available.")}, `421 with text "service not available": RFC 959's words for a server on its way down; vsftpd says them also to clients it never admits`},
+		"a 421 that tells why":   {Failure{Err: reply(t, "421 Too many users")}, `421 with text "too many": the server is full for now`},
+		"an unknown command":     {Failure{Command: "MLSD", Err: reply(t, "502 x")}, "502: the server does not know or not accept the command"},
+		"a login":                {Failure{Command: "PASS", Err: reply(t, "530 x")}, "530: not logged in or not admitted; trying again locks accounts"},
+		"a clear connection":     {Failure{Command: "RETR", Err: reply(t, "522 x")}, "522: data connections must be protected as the server demands: PROT P, and the control connection's TLS session"},
+		"a security policy":      {Failure{Command: "PROT", Err: reply(t, "534 x")}, "534: the server's security policy refuses it (RFC 2228)"},
+		"a missing file":         {Failure{Command: "RETR", Err: reply(t, "550 x")}, "550: no such file, or no permission"},
+		"an allowance":           {Failure{Command: "STOR", Err: reply(t, "552 x")}, "552: storage allocation exceeded"},
+		"a file name":            {Failure{Command: "STOR", Err: reply(t, "553 x")}, "553: the file name is not allowed"},
+		"the network":            {Failure{Command: "RETR", Err: io.EOF}, "end of connection: closed before the answer was complete"},
 	}
 	for name, r := range rows {
 		t.Run(name, func(t *testing.T) {
