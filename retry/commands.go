@@ -216,10 +216,15 @@ func lost(s *session, err error) bool {
 // broken reports whether the session cannot go on.
 func (s *session) broken() bool { return !s.wire.InStep() }
 
-// parent is the directory of name, "" for the working directory.
+// parent is the directory of name, "" for the working directory. A "./" before
+// the name stays: it may keep a name that begins with "-" from being taken for
+// an option.
 func parent(name string) string {
 	dir := path.Dir(strings.TrimRight(name, "/"))
-	if dir == "." && !strings.HasPrefix(name, "./") {
+	switch {
+	case strings.HasPrefix(name, "./") && dir != ".":
+		return "./" + dir
+	case dir == ".":
 		return ""
 	}
 	return dir

@@ -145,7 +145,7 @@ func (w *Walker) Next() bool {
 			return false
 		}
 		for _, e := range entries {
-			if e.Name == "." || e.Name == ".." {
+			if own(e) {
 				continue
 			}
 			w.next = append(w.next, visit{path.Join(w.current.path, e.Name), e})

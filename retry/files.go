@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 
 	"github.com/jlaffaye/ftp"
 )
@@ -85,7 +86,7 @@ func (r *runner) removeTree(ctx context.Context, dir string, depth int) error {
 		return err
 	}
 	for _, e := range list.answer {
-		if e.Name == "." || e.Name == ".." {
+		if own(e) {
 			continue
 		}
 		if err := checkName(e.Name); err != nil {
@@ -96,6 +97,13 @@ func (r *runner) removeTree(ctx context.Context, dir string, depth int) error {
 		}
 	}
 	return r.do(ctx, removing("RMD", dir))
+}
+
+// own reports whether an entry of a listing is the directory itself or its
+// parent. Some servers list them under their whole path (RFC 3659, section
+// 7.5.1).
+func own(e *ftp.Entry) bool {
+	return e.Name == "." || e.Name == ".." || e.Type == ftp.EntryTypeFolder && strings.HasPrefix(e.Name, "/")
 }
 
 // removeEntry removes one entry of a directory. What is listed as a directory

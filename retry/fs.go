@@ -220,7 +220,7 @@ var meanings = []struct {
 	known error
 	words []string
 }{
-	{fs.ErrNotExist, []string{"no such file", "not found", "not exist", "cannot find", "can't find", "doesn't exist", "no such directory"}},
+	{fs.ErrNotExist, []string{"no such file", "not found", "not exist", "cannot find", "can't find", "doesn't exist"}},
 	{fs.ErrPermission, []string{"permission denied", "access denied", "access is denied", "not permitted"}},
 }
 

@@ -66,7 +66,9 @@ func TestNamesThatLeadElsewhereAreNotListed(t *testing.T) {
 		var names []string
 		for _, e := range entries {
 			names = append(names, e.Name())
-			require.GreaterOrEqual(t, must(e.Info()).Size(), int64(0))
+			info, err := e.Info()
+			require.NoError(t, err)
+			require.GreaterOrEqual(t, info.Size(), int64(0))
 		}
 		require.Equal(t, []string{"also good", "good", "huge"}, names)
 		require.ErrorIs(t, err, fs.ErrInvalid, "what is left out is told")
@@ -118,4 +120,40 @@ func TestALinkIsListedAsOne(t *testing.T) {
 	info, err := entries[2].Info()
 	require.NoError(t, err)
 	require.Equal(t, "v1.2", info.Sys().(*ftp.Entry).Target)
+}
+
+func TestAListingOfTheThingItselfIsNotItsContent(t *testing.T) {
+	srv, fsys := serveTree(t, retrytest.Config{Without: []string{"MLSD"}}, forge(
+		"lrwxrwxrwx    1 ftp      ftp            10 Jan 02  2024 link -> readme.txt",
+		"-rw-r--r--    1 ftp      ftp            12 Jan 02  2024 readme.txt",
+		"drwx------    2 ftp      ftp          4096 Jan 02  2024 void"))
+	require.NoError(t, srv.WriteFile("link", nil))
+	for _, file := range []string{"readme.txt", "link"} {
+		_, err := fs.ReadDir(fsys, file)
+		require.ErrorContains(t, err, "not a directory", file)
+	}
+	_, err := fs.ReadDir(fsys, "void")
+	require.ErrorIs(t, err, fs.ErrPermission, "vsftpd shows a directory that may not be read in place of its content")
+	entries, err := fs.ReadDir(fsys, "in")
+	require.NoError(t, err)
+	require.Len(t, entries, 3, "nothing of it is called as the directory is")
+}
+
+func TestALinkIsADirectoryIfItCanBeEntered(t *testing.T) {
+	srv, fsys := serveTree(t, retrytest.Config{Without: []string{"MLSD"}}, func(c *retry.Config) {
+		forge("lrwxrwxrwx    1 ftp      ftp             4 Jan 02  2024 linked -> void")(c)
+		// LIST of the link is answered with nothing; that of its directory is forged.
+		forged := c.Dial
+		calls := 0
+		c.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if calls++; calls == 2 {
+				return (&net.Dialer{}).DialContext(ctx, network, addr)
+			}
+			return forged(ctx, network, addr)
+		}
+	})
+	require.NoError(t, srv.Mkdir("linked"))
+	entries, err := fs.ReadDir(fsys, "linked")
+	require.NoError(t, err)
+	require.Empty(t, entries)
 }

@@ -1,6 +1,7 @@
 package retry
 
 import (
+	"errors"
 	"io/fs"
 	"path"
 	"strings"
@@ -76,15 +77,12 @@ func (s *session) describeAlone(name string, refusal error) (*ftp.Entry, error) 
 	if refusal == nil && !strings.HasPrefix(path.Base(name), ".") {
 		return nil, missing
 	}
-	// CWD tells a directory from nothing, on every server. It costs the
-	// session, so it comes last.
-	s.wire.Break(errMoved)
-	err = s.ftp.ChangeDir(name)
+	there, err := s.enters(name)
 	switch {
-	case err == nil:
-		return &ftp.Entry{Name: path.Base(name), Type: ftp.EntryTypeFolder}, nil
-	case replyOf(err) == nil || replyOf(err).Code < 500:
+	case err != nil:
 		return nil, err
+	case there:
+		return &ftp.Entry{Name: path.Base(name), Type: ftp.EntryTypeFolder}, nil
 	case refusal == nil || reply.Code == 550:
 		return nil, missing
 	}
@@ -106,34 +104,65 @@ func (s *session) describeFile(name string, size int64) (*ftp.Entry, error) {
 }
 
 // listDirectory lists name and tells whether it is a directory. LIST alone does
-// not: of a file it shows the file, and of nothing it shows nothing (vsftpd,
-// pure-ftpd).
+// not: of a file it shows the file and links to it, of nothing it shows nothing,
+// and of a directory that may not be read vsftpd shows the directory itself.
 func (s *session) listDirectory(name string) (listed []*ftp.Entry, isDir bool, err error) {
 	listed, err = s.ftp.List(name)
 	switch {
 	case err != nil && (name == "" || lost(s, err) || !refused(err)):
 		return nil, false, err
-	case err == nil && (name == "" || s.wire.Exchange().Command == "MLSD" || tellsDirectory(listed, name)):
+	case err == nil && (name == "" || s.wire.Exchange().Command == "MLSD" || len(listed) > 0 && among(listed, name) == nil):
 		return listed, true, nil
 	}
 	entry, why := s.describe(name)
-	switch {
-	case why != nil:
+	if why != nil {
 		return nil, false, why
-	case entry.Type == ftp.EntryTypeFolder, entry.Type == ftp.EntryTypeLink && len(listed) == 0:
-		return listed, true, err
-	case err != nil:
-		return nil, false, &understood{errNotDirectory, err}
 	}
-	return nil, false, nil
+	itself := among(listed, name)
+	switch {
+	case entry.Type == ftp.EntryTypeFile && err != nil:
+		return nil, false, &understood{errNotDirectory, err}
+	case entry.Type == ftp.EntryTypeFile, entry.Type == ftp.EntryTypeLink && itself != nil:
+		return nil, false, nil
+	case err != nil:
+		return nil, false, err
+	case entry.Type == ftp.EntryTypeLink:
+		isDir, err = s.enters(name)
+		return listed, isDir, err
+	case itself != nil && itself.Type == ftp.EntryTypeFolder:
+		if isDir, err = s.enters(name + "/" + path.Base(name)); !isDir && err == nil {
+			err = &understood{fs.ErrPermission, errUnlisted}
+		}
+		return listed, isDir, err
+	}
+	return listed, true, nil
 }
 
-// tellsDirectory reports whether what LIST has shown is the content of name,
-// and cannot be name itself.
-func tellsDirectory(listed []*ftp.Entry, name string) bool {
-	if len(listed) != 1 {
-		return len(listed) > 1
+// errUnlisted is what a server means that shows a directory instead of what is
+// in it.
+var errUnlisted = errors.New("server shows the directory itself, not what is in it")
+
+// among finds what LIST may show of name itself.
+func among(listed []*ftp.Entry, name string) *ftp.Entry {
+	base := path.Base(name)
+	for _, e := range listed {
+		if path.Base(e.Name) == base || e.Type == ftp.EntryTypeLink && path.Base(e.Target) == base {
+			return e
+		}
 	}
-	only := listed[0]
-	return only.Name != name && path.Base(only.Name) != path.Base(name)
+	return nil
+}
+
+// enters reports whether name is a directory, which CWD tells on every server.
+// It costs the session.
+func (s *session) enters(name string) (bool, error) {
+	s.wire.Break(errMoved)
+	err := s.ftp.ChangeDir(name)
+	switch {
+	case err == nil:
+		return true, nil
+	case refused(err):
+		return false, nil
+	}
+	return false, err
 }

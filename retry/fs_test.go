@@ -394,19 +394,12 @@ func TestFilesAndDirectoriesAreNotTakenForEachOther(t *testing.T) {
 			entries, err := fs.ReadDir(fsys, "in/in")
 			require.NoError(t, err)
 			require.Len(t, entries, 1)
-			require.Equal(t, fs.FileMode(0o444), must(entries[0].Info()).Mode())
+			require.Equal(t, fs.FileMode(0), entries[0].Type())
 			entries, err = fs.ReadDir(fsys, "void")
 			require.NoError(t, err)
 			require.Empty(t, entries)
 		})
 	}
-}
-
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
 }
 
 func TestNamesThatAListingHidesCanBeOpened(t *testing.T) {

@@ -51,6 +51,7 @@ type control struct {
 	answered bool             // its final reply was read
 	answers  int              // final replies since Bind
 	altered  bool             // a command was sent that changes the session's state
+	last     *Exchange        // before QUIT, once that was sent
 	refusal  *textproto.Error // the last reply of 400 and above since Bind
 }
 
@@ -248,6 +249,10 @@ func (c *control) begin(p []byte) error {
 	}
 	if err := c.s.mayUse(string(verb)); err != nil {
 		return c.fail(err)
+	}
+	if string(verb) == "QUIT" && c.last == nil {
+		last := c.exchange()
+		c.last = &last
 	}
 	c.cmd, c.verb = append(c.cmd[:0], verb...), len(verb)
 	c.sent, c.begun, c.answered, c.hurry = false, false, false, false

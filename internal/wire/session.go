@@ -218,12 +218,20 @@ type Exchange struct {
 // final reply never came.
 func (e Exchange) Unknown() bool { return e.Sent && !e.Answered }
 
-// Exchange returns the state of the last command.
+// Exchange returns the state of the last command, QUIT apart: that is sent for
+// what went wrong before it.
 func (s *Session) Exchange() Exchange {
-	c := s.control
-	if c == nil {
+	switch c := s.control; {
+	case c == nil:
 		return Exchange{}
+	case c.last != nil:
+		return *c.last
+	default:
+		return c.exchange()
 	}
+}
+
+func (c *control) exchange() Exchange {
 	e := Exchange{
 		Command: string(c.cmd[:c.verb]), Sent: c.sent, Begun: c.begun, Answered: c.answered,
 		Code: c.reply.code, First: c.answers == 0 || c.answers == 1 && c.answered && c.reply.code == 421,
