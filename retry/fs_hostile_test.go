@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"net"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/jlaffaye/ftp"
@@ -24,16 +23,14 @@ type forged struct {
 
 func (f *forged) Read(p []byte) (int, error) { return f.says.Read(p) }
 
-// forge has every listing of the server be the given lines. One control
-// connection is made, so that all others are for data.
+// forge has every listing of the server be the given lines.
 func forge(lines ...string) func(*retry.Config) {
 	text := strings.Join(lines, "\r\n") + "\r\n"
-	var dials atomic.Int64
 	return func(c *retry.Config) {
-		c.MaxConns = 1
+		control := c.Addr
 		c.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
-			if err != nil || dials.Add(1) == 1 {
+			if err != nil || addr == control {
 				return conn, err
 			}
 			return &forged{conn, strings.NewReader(text)}, nil
@@ -144,9 +141,12 @@ func TestALinkIsADirectoryIfItCanBeEntered(t *testing.T) {
 		forge("lrwxrwxrwx    1 ftp      ftp             4 Jan 02  2024 linked -> void")(c)
 		// LIST of the link is answered with nothing; that of its directory is forged.
 		forged := c.Dial
-		calls := 0
+		listings := 0
 		c.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
-			if calls++; calls == 2 {
+			if addr != c.Addr {
+				listings++
+			}
+			if listings == 1 {
 				return (&net.Dialer{}).DialContext(ctx, network, addr)
 			}
 			return forged(ctx, network, addr)
