@@ -66,7 +66,9 @@ func TestHooksTellAnOperationInOrder(t *testing.T) {
 		{"a session that was ended while it was idle", nil, func(ctx context.Context, c *retry.Client) error {
 			_ = stor(ctx, c)
 			time.Sleep(time.Second) // virtual
-			ctx.Value(serverKey{}).(*retrytest.Server).Push("421 Timeout.")
+			srv := ctx.Value(serverKey{}).(*retrytest.Server)
+			srv.Push("421 Timeout.")
+			srv.Kick(retrytest.FIN)
 			return stor(ctx, c)
 		}, "ACPDAFRACPD"},
 		{"a call that is mistaken", nil, func(ctx context.Context, c *retry.Client) error { return c.Delete(ctx, "a\nb") }, "D"},

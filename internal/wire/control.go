@@ -2,7 +2,6 @@ package wire
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -83,7 +82,7 @@ func (c *control) next() error {
 		return c.err
 	}
 	if c.pending <= 0 {
-		return c.fail(errors.New("connection out of step: a reply is awaited that no command asked for"))
+		return c.fail(textproto.ProtocolError("connection out of step: a reply is awaited that no command asked for"))
 	}
 	for {
 		if i := bytes.IndexByte(c.buf[c.d:c.w], '\n'); i >= 0 {
@@ -293,7 +292,7 @@ func (c *control) unasked() error {
 			return c.fail(fmt.Errorf("connection out of step, %s not sent: %w", c.cmd[:c.verb], c.reply.err()))
 		}
 	}
-	return c.fail(fmt.Errorf("connection out of step, %s not sent: the reply before it was not read", c.cmd[:c.verb]))
+	return c.fail(textproto.ProtocolError(fmt.Sprintf("connection out of step, %s not sent: the reply before it was not read", c.cmd[:c.verb])))
 }
 
 // Close ends the connection at once; a TLS connection says so to the server

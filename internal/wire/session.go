@@ -234,7 +234,7 @@ func (s *Session) Exchange() Exchange {
 func (c *control) exchange() Exchange {
 	e := Exchange{
 		Command: string(c.cmd[:c.verb]), Sent: c.sent, Begun: c.begun, Answered: c.answered,
-		Code: c.reply.code, First: c.answers == 0 || c.answers == 1 && c.answered && c.reply.code == 421,
+		Code: c.reply.code, First: c.answers == 0 || c.answers == 1 && c.refusal != nil && c.refusal.Code == 421,
 	}
 	if len(c.cmd) > c.verb+1 {
 		e.Path = string(c.cmd[c.verb+1:])
