@@ -40,15 +40,16 @@ type Policy struct {
 	// anew and is counted itself, so that 1 means no replay there too.
 	Attempts int
 
-	// Initial is the wait after the first failure; 0 means 1s. Unless its
+	// Initial is the wait after the first failure; 0 means 1s, or Max where
+	// that is shorter. Unless its
 	// class sets an Initial of its own, a failure of class Overload waits 5
 	// times, Storage 30 times and DataChannel a quarter of it: sessions and
 	// disks are given back slowly, a data port is free again at once. Such a
 	// wait never exceeds Max.
 	Initial time.Duration
 
-	// Max is the longest wait, jitter included; 0 means 1m. Only a wait the
-	// server itself asked for may be longer.
+	// Max is the longest wait, jitter included; 0 means 1m, or Initial where
+	// that is longer. Only a wait the server itself asked for may be longer.
 	Max time.Duration
 
 	// Multiplier is what each wait is multiplied by to get the next one, at
@@ -130,6 +131,9 @@ func (p *Policy) resolve(class transient.Class) Policy {
 	}
 	if own.BackOff == nil && !own.shaped() {
 		r.BackOff = p.BackOff
+	}
+	if p.Max == 0 && own.Max == 0 {
+		r.Max = max(r.Max, p.Initial) // a long Initial was meant
 	}
 	r.Initial, r.Max = min(r.Initial, horizon), min(r.Max, horizon)
 	if own.Initial == 0 {

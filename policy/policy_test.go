@@ -42,12 +42,6 @@ func TestValidateSaysWhatIsAllowed(t *testing.T) {
 		"an infinite jitter":              {policy.Policy{Jitter: math.Inf(-1)}, `policy: jitter "-Inf": want at most 1, or a negative number for none`},
 
 		"a maximum below the first wait": {policy.Policy{Initial: 2 * s, Max: s}, `policy: max "1s": want at least initial, which is 2s`},
-		"a maximum below the default first wait": {
-			policy.Policy{Max: 500 * time.Millisecond}, `policy: max "500ms": want at least initial, which is 1s unless set`,
-		},
-		"a first wait above the default maximum": {
-			policy.Policy{Initial: 90 * s}, `policy: initial "1m30s": want at most max, which is 1m unless set`,
-		},
 		"a maximum that the BackOff replaces": {policy.Policy{Initial: 2 * s, Max: s, BackOff: constant}, ""},
 
 		"a class of its own":                                    {in(transient.Storage, policy.Policy{Attempts: 3, Initial: s, Jitter: -1}), ""},

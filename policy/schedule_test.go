@@ -55,6 +55,14 @@ func TestScheduleWaitsAsThePolicySays(t *testing.T) {
 			policy.Policy{Jitter: -1},
 			append(busy(seconds(1, 2, 4, 8, 16, 32)...), attemptsUp),
 		},
+		"a maximum below the default first wait bounds that too": {
+			policy.Policy{Jitter: -1, Attempts: -1, Max: s / 2},
+			busy(seconds(0.5, 0.5, 0.5)...),
+		},
+		"a first wait above the default maximum is its own maximum": {
+			policy.Policy{Jitter: -1, Attempts: -1, Initial: 90 * s},
+			busy(seconds(90, 90, 90)...),
+		},
 		"no wait is longer than the default maximum": {
 			policy.Policy{Jitter: -1, Attempts: -1},
 			busy(seconds(1, 2, 4, 8, 16, 32, 60, 60, 60, 60)...),

@@ -84,22 +84,14 @@ func (p *Policy) validate(prefix string) error {
 	return p.validateOrder(prefix)
 }
 
-// validateOrder checks that the first wait is not longer than the longest. In
-// a class the one it does not set gives way, so only a contradiction of its
-// own is refused.
+// validateOrder checks that the first wait is not longer than the longest. Of
+// the two the one that is not set gives way, so only a contradiction is
+// refused.
 func (p *Policy) validateOrder(prefix string) error {
 	if p.BackOff != nil {
 		return nil
 	}
 	initial, longest := p.Initial, p.Max
-	if prefix == "" {
-		if initial == 0 && longest != 0 && longest < DefaultInitial {
-			return refuse("max", duration(longest), "at least initial, which is "+duration(DefaultInitial)+" unless set")
-		}
-		if longest == 0 && initial > DefaultMax {
-			return refuse("initial", duration(initial), "at most max, which is "+duration(DefaultMax)+" unless set")
-		}
-	}
 	if initial != 0 && longest != 0 && longest < initial {
 		return refuse(prefix+"max", duration(longest), "at least "+prefix+"initial, which is "+duration(initial))
 	}
