@@ -72,7 +72,7 @@ func (s *session) store(arg string) (*transfer, string) {
 		return nil, refusal
 	}
 	t.offset = offset
-	if offset > 0 && q.RestartTruncates && offset < size {
+	if offset > 0 && q.RestartTruncates {
 		if err := t.file.truncate(offset); err != nil {
 			return nil, replyForWrite(errors.Join(err, t.file.close()))
 		}

@@ -2,6 +2,7 @@ package retrytest_test
 
 import (
 	"io"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -142,6 +143,13 @@ func TestFaultsOfCommands(t *testing.T) {
 				c.want("NOOP", "200")
 				c.want("PWD", "450")
 				c.want("PWD", "257")
+			},
+		},
+		"a new connection is no command": {
+			retrytest.Fault{On: "*", Reply: refused},
+			func(_ *testing.T, srv *retrytest.Server, c *rawClient) {
+				require.Equal(c.t, "220 ready", connect(c.t, srv).reply())
+				c.want("NOOP", "450")
 			},
 		},
 		"only one argument can be meant": {
@@ -367,6 +375,16 @@ func TestFaultsOfTransfers(t *testing.T) {
 				c.want("RETR old.txt", "226")
 			},
 		},
+		"the only reply of a transfer is its final one, and another": {
+			retrytest.Fault{On: "RETR", Silent: true, Reply: "250 Done."},
+			func(t *testing.T, _ *retrytest.Server, c *rawClient) {
+				c.passive()
+				c.want("RETR old.txt", "250 Done.")
+				data, err := io.ReadAll(c.data)
+				assert.NoError(t, err)
+				assert.Equal(t, content, string(data))
+			},
+		},
 		"two replies end a transfer": {
 			retrytest.Fault{On: "RETR", After: true, Also: true, Reply: "451 Too many transfers."},
 			func(t *testing.T, _ *retrytest.Server, c *rawClient) {
@@ -393,6 +411,7 @@ func TestFaultsOfTransfers(t *testing.T) {
 
 // Silence can only be shown where time is virtual.
 func TestFaultsOfSilence(t *testing.T) {
+	const idle = time.Minute
 	for name, row := range map[string]struct {
 		fault retrytest.Fault
 		check func(t *testing.T, srv *retrytest.Server, c *rawClient)
@@ -402,13 +421,49 @@ func TestFaultsOfSilence(t *testing.T) {
 			func(t *testing.T, srv *retrytest.Server, c *rawClient) {
 				c.send("DELE old.txt")
 				c.silent()
-				c.send("NOOP")
+				c.send("DELE old.txt")
+				c.silent()
+				srv.Push("421 Timeout.")
 				c.silent()
 				assert.True(t, srv.Exists("/old.txt"))
 				assert.Equal(t, 1, srv.Sessions())
 				require.NoError(t, c.conn.Close())
 				synctest.Wait()
 				assert.Zero(t, srv.Sessions())
+			},
+		},
+		"an upload is not begun, and its data connection is left open": {
+			retrytest.Fault{On: "STOR", Stall: true},
+			func(t *testing.T, _ *retrytest.Server, c *rawClient) {
+				c.passive()
+				c.send("STOR new.txt")
+				c.silent()
+				require.NoError(t, c.data.SetReadDeadline(time.Now().Add(time.Second)))
+				_, err := c.data.Read(make([]byte, 1))
+				assert.ErrorIs(t, err, os.ErrDeadlineExceeded)
+			},
+		},
+		"a silent session is not timed out": {
+			retrytest.Fault{On: "NOOP", Stall: true},
+			func(t *testing.T, srv *retrytest.Server, c *rawClient) {
+				c.send("NOOP")
+				time.AfterFunc(3*idle, func() { assert.Equal(t, 1, srv.Sessions()) })
+				require.NoError(t, c.conn.SetReadDeadline(time.Now().Add(4*idle)))
+				_, err := c.in.ReadByte()
+				assert.ErrorIs(t, err, os.ErrDeadlineExceeded)
+			},
+		},
+		"a silent download ends as soon as the client hangs up": {
+			retrytest.Fault{On: "RETR", StallData: true},
+			func(t *testing.T, srv *retrytest.Server, c *rawClient) {
+				c.passive()
+				c.want("RETR old.txt", "150")
+				start := time.Now()
+				require.NoError(t, c.conn.Close())
+				_, err := c.data.Read(make([]byte, 1))
+				assert.ErrorIs(t, err, io.EOF)
+				srv.Close()
+				assert.Zero(t, time.Since(start))
 			},
 		},
 		"a command is executed and never answered": {
@@ -488,7 +543,7 @@ func TestFaultsOfSilence(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				srv := retrytest.NewServer(t, retrytest.Config{InMemory: true})
+				srv := retrytest.NewServer(t, retrytest.Config{InMemory: true, IdleTimeout: idle})
 				require.NoError(t, srv.WriteFile("/old.txt", []byte(content)))
 				c := session(t, srv)
 				srv.Inject(row.fault)

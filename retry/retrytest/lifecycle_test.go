@@ -29,6 +29,7 @@ func TestSessionsBeyondTheLimitAreRefused(t *testing.T) {
 		third.closed(io.EOF)
 		assert.Equal(t, 2, srv.Sessions())
 		a.want("QUIT", "221")
+		assert.Equal(t, 1, srv.Sessions(), "the place is free before the reply")
 		session(t, srv)
 		b.want("NOOP", "200")
 	})
@@ -175,6 +176,73 @@ func TestCloseLeavesNoGoroutine(t *testing.T) {
 	eventually(t, fmt.Sprintf("no more than %d goroutines", before), func() bool {
 		return runtime.NumGoroutine() <= before
 	})
+}
+
+func TestCloseWaitsForWhatIsStillRunning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := retrytest.NewServer(t, retrytest.Config{InMemory: true})
+		release, closed := make(chan struct{}), make(chan struct{})
+		srv.Inject(retrytest.Fault{On: "NOOP", Run: func() { <-release }})
+		session(t, srv).send("NOOP")
+		synctest.Wait()
+		go func() {
+			srv.Close()
+			close(closed)
+		}()
+		synctest.Wait()
+		select {
+		case <-closed:
+			t.Error("closed while a command ran")
+		default:
+		}
+		close(release)
+		<-closed
+	})
+}
+
+func TestAWaitingPortIsGivenUpWithItsSession(t *testing.T) {
+	everywhere(t, retrytest.Config{}, func(t *testing.T, srv *retrytest.Server) {
+		c := session(t, srv)
+		c.passive()
+		require.NoError(t, c.conn.Close())
+		_, err := c.data.Read(make([]byte, 1))
+		require.ErrorIs(t, err, syscall.ECONNRESET)
+		_, err = srv.Dial(context.Background(), "tcp", c.data.RemoteAddr().String())
+		require.ErrorIs(t, err, syscall.ECONNREFUSED)
+	})
+}
+
+func TestTheTreeCanBeChangedByHand(t *testing.T) {
+	for name, root := range map[string]string{"in memory": "", "on disk": t.TempDir()} {
+		t.Run(name, func(t *testing.T) {
+			srv := retrytest.NewServer(t, retrytest.Config{Root: root})
+			require.NoError(t, srv.WriteFile("a/b/c", []byte(content)))
+			require.NoError(t, srv.WriteFile("/a/b/c", []byte("short")))
+			require.NoError(t, srv.Mkdir("/a/d/"))
+			require.NoError(t, srv.Mkdir("/a/d"))
+			require.NoError(t, srv.Truncate("/z", 3))
+			assert.Equal(t, []string{"/a/b/c", "/a/d/", "/z"}, srv.Names())
+			assert.Equal(t, map[string][]byte{"/a/b/c": []byte("short"), "/z": {0, 0, 0}}, srv.Files())
+			require.Error(t, srv.Remove("/a/b"))
+			require.NoError(t, srv.Remove("/a/b/c"))
+			require.NoError(t, srv.Remove("/a/b"))
+			require.ErrorIs(t, srv.Remove("/a/b"), os.ErrNotExist)
+			require.ErrorIs(t, srv.WriteFile("/z/below", nil), syscall.ENOTDIR)
+			require.ErrorIs(t, srv.Truncate("/z/below", 1), syscall.ENOTDIR)
+			require.ErrorIs(t, srv.Chtimes("/a/b", time.Now()), os.ErrNotExist)
+			require.Error(t, srv.WriteFile("/a", nil))
+			require.Error(t, srv.Remove("/"))
+			_, err := srv.ReadFile("/a/b/c")
+			require.ErrorIs(t, err, os.ErrNotExist)
+			assert.False(t, srv.Exists("/a/b"))
+			info, err := srv.Stat("/a")
+			require.NoError(t, err)
+			assert.True(t, info.Mode().IsDir())
+			info, err = srv.Stat("/z")
+			require.NoError(t, err)
+			assert.True(t, info.Mode().IsRegular())
+		})
+	}
 }
 
 func TestAClientThatVanishesLeavesNothingBehind(t *testing.T) {

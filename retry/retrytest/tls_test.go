@@ -3,6 +3,7 @@ package retrytest_test
 import (
 	"bufio"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"strings"
@@ -114,6 +115,11 @@ func TestTLSCanBeRequired(t *testing.T) {
 
 func TestTLSSessionReuseCanBeRequired(t *testing.T) {
 	serverTLS, clientTLS := selfSigned(t)
+	// A configuration that was used before has keys that its clones share.
+	near, far := net.Pipe()
+	go func() { _ = tls.Server(far, serverTLS).Handshake() }()
+	require.NoError(t, tls.Client(near, clientTLS).Handshake())
+	require.NoError(t, near.Close())
 	for name, version := range map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13} {
 		t.Run(name, func(t *testing.T) {
 			everywhere(t, retrytest.Config{TLS: serverTLS, RequireReuse: true}, func(t *testing.T, srv *retrytest.Server) {
@@ -152,7 +158,9 @@ func TestFaultsOfTheHandshake(t *testing.T) {
 		)
 		c := connect(t, srv)
 		require.Equal(t, "220 ready", c.reply())
+		srv.Inject(retrytest.Fault{On: "AUTH", After: true, Reply: busy, Nth: 2})
 		assert.Equal(t, busy, c.want("AUTH TLS", "431"))
+		c.want("AUTH TLS", "431") // executed, but the client does not know
 		c.want("AUTH TLS", "234")
 		c.handshake(clientTLS)
 		c.want("PBSZ 0", "431")
@@ -214,6 +222,33 @@ func TestAnUploadCutShortOfItsCloseNotify(t *testing.T) {
 			})
 		})
 	}
+}
+
+// endOf tells whether the end of the raw connection was met.
+type endOf struct {
+	net.Conn
+	met bool
+}
+
+func (e *endOf) Read(p []byte) (int, error) {
+	n, err := e.Conn.Read(p)
+	e.met = e.met || errors.Is(err, io.EOF)
+	return n, err
+}
+
+func TestADownloadEndsWithACloseNotify(t *testing.T) {
+	serverTLS, clientTLS := selfSigned(t)
+	everywhere(t, retrytest.Config{TLS: serverTLS}, func(t *testing.T, srv *retrytest.Server) {
+		c := secure(t, srv, clientTLS)
+		c.tls = nil
+		c.passive()
+		raw := &endOf{Conn: c.data}
+		c.want("RETR old.txt", "150")
+		data, err := io.ReadAll(tls.Client(raw, clientTLS))
+		require.NoError(t, err)
+		assert.Equal(t, content, string(data))
+		assert.False(t, raw.met, "TLS ended by FIN alone")
+	})
 }
 
 func TestSelfSignedNamesItsHosts(t *testing.T) {

@@ -73,10 +73,18 @@ func asFile(f *os.File, err error) (file, error) {
 	return &diskFile{f}, nil
 }
 
-func (t *diskTree) mkdir(name string) error      { return t.root.Mkdir(local(name), 0o755) }
-func (t *diskTree) remove(name string) error     { return t.root.Remove(local(name)) }
-func (t *diskTree) rename(from, to string) error { return t.root.Rename(local(from), local(to)) }
-func (t *diskTree) close() error                 { return t.root.Close() }
+func (t *diskTree) mkdir(name string) error  { return t.root.Mkdir(local(name), 0o755) }
+func (t *diskTree) remove(name string) error { return t.root.Remove(local(name)) }
+func (t *diskTree) close() error             { return t.root.Close() }
+
+func (t *diskTree) rename(from, to string) error {
+	if from == to {
+		// Package os refuses a directory here, rename(2) does not.
+		_, err := t.stat(from)
+		return err
+	}
+	return t.root.Rename(local(from), local(to))
+}
 
 func (t *diskTree) chtimes(name string, at time.Time) error {
 	return t.root.Chtimes(local(name), at, at)
