@@ -78,7 +78,7 @@ func FuzzUnmarshalJSON(f *testing.F) {
 func requireBoundedWaits(t *testing.T, p policy.Policy) {
 	t.Helper()
 	for _, class := range allClasses {
-		longest := policy.DefaultMax
+		longest := max(policy.DefaultMax, p.Initial)
 		if p.Max != 0 {
 			longest = p.Max
 		}

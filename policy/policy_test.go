@@ -41,7 +41,7 @@ func TestValidateSaysWhatIsAllowed(t *testing.T) {
 		"a jitter that is no number":      {policy.Policy{Jitter: math.NaN()}, `policy: jitter "NaN": want at most 1, or a negative number for none`},
 		"an infinite jitter":              {policy.Policy{Jitter: math.Inf(-1)}, `policy: jitter "-Inf": want at most 1, or a negative number for none`},
 
-		"a maximum below the first wait": {policy.Policy{Initial: 2 * s, Max: s}, `policy: max "1s": want at least initial, which is 2s`},
+		"a maximum below the first wait":      {policy.Policy{Initial: 2 * s, Max: s}, `policy: max "1s": want at least initial, which is 2s`},
 		"a maximum that the BackOff replaces": {policy.Policy{Initial: 2 * s, Max: s, BackOff: constant}, ""},
 
 		"a class of its own":                                    {in(transient.Storage, policy.Policy{Attempts: 3, Initial: s, Jitter: -1}), ""},
