@@ -421,9 +421,9 @@ func TestFaultsOfSilence(t *testing.T) {
 			func(t *testing.T, srv *retrytest.Server, c *rawClient) {
 				c.send("DELE old.txt")
 				c.silent()
-				c.send("DELE old.txt")
-				c.silent()
 				srv.Push("421 Timeout.")
+				c.silent()
+				c.send("DELE old.txt")
 				c.silent()
 				assert.True(t, srv.Exists("/old.txt"))
 				assert.Equal(t, 1, srv.Sessions())
