@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/jlaffaye/ftp"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ftpretry/ftpretry/retry"
@@ -134,6 +135,16 @@ func TestAListingOfTheThingItselfIsNotItsContent(t *testing.T) {
 	entries, err := fs.ReadDir(fsys, "in")
 	require.NoError(t, err)
 	require.Len(t, entries, 3, "nothing of it is called as the directory is")
+}
+
+func TestALinkToNothingIsNotTheContentOfNothing(t *testing.T) {
+	srv, fsys := serveTree(t, retrytest.Config{Without: []string{"MLSD"}},
+		forge("lrwxrwxrwx    1 ftp      ftp             4 Jan 02  2024 link -> gone"))
+	// LIST is answered, as vsftpd does, although there is no such thing.
+	require.NoError(t, srv.Mkdir("gone"))
+	srv.Inject(retrytest.Fault{On: "LIST", Nth: 2, Run: func() { assert.NoError(t, srv.Remove("gone")) }})
+	_, err := fs.ReadDir(fsys, "gone")
+	require.ErrorIs(t, err, fs.ErrNotExist)
 }
 
 func TestALinkIsADirectoryIfItCanBeEntered(t *testing.T) {

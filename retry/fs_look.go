@@ -154,9 +154,8 @@ func among(listed []*ftp.Entry, name string) *ftp.Entry {
 }
 
 // enters reports whether name is a directory, which CWD tells on every server.
-// It costs the session.
+// It costs the session, which is not where it was afterwards.
 func (s *session) enters(name string) (bool, error) {
-	s.wire.Break(errMoved)
 	err := s.ftp.ChangeDir(name)
 	switch {
 	case err == nil:

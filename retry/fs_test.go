@@ -115,6 +115,21 @@ func TestAnEmptyServerIsAnEmptyFileSystem(t *testing.T) {
 	require.NoError(t, fstest.TestFS(c.FS(t.Context())))
 }
 
+func TestTheRootOfAServerThatIsAwayIsAnError(t *testing.T) {
+	for way, cfg := range listings {
+		t.Run(way, func(t *testing.T) {
+			srv, fsys := serveTree(t, cfg)
+			info, err := fs.Stat(fsys, ".")
+			require.NoError(t, err)
+			require.True(t, info.IsDir())
+			require.Equal(t, ".", info.Name())
+			srv.Down()
+			_, err = fsys.Open(".")
+			require.ErrorIs(t, err, retry.ErrAttempts)
+		})
+	}
+}
+
 func TestAFileSystemOutlivesItsServersFaults(t *testing.T) {
 	for name, faults := range map[string][]retrytest.Fault{
 		"busy now and then": {
@@ -225,6 +240,7 @@ func TestWhatIsThereIsNeverErrNotExist(t *testing.T) {
 	}{
 		{"denied", []retrytest.Fault{always("MLST", "550 Permission denied."), always("RETR", "550 Access is denied.")}, fs.ErrPermission, 550},
 		{"too busy", []retrytest.Fault{always("*", "451 Local error.")}, retry.ErrAttempts, 451},
+		{"out of sessions, in words that say otherwise", []retrytest.Fault{always("*", "421 Free session not found, too many users.")}, retry.ErrAttempts, 421},
 		{"out of sessions", []retrytest.Fault{always("*", "421 Too many users.")}, retry.ErrAttempts, 421},
 	} {
 		t.Run(row.what, func(t *testing.T) {
@@ -338,7 +354,7 @@ func TestCloseEndsAReadThatWaitsForAServer(t *testing.T) {
 				synctest.Wait()
 				start := time.Now()
 				require.NoError(t, f.Close())
-				require.ErrorIs(t, <-read, fs.ErrClosed)
+				require.EqualError(t, <-read, "read in/deep/er/data.csv: file already closed")
 				require.Less(t, time.Since(start), 100*time.Millisecond)
 			})
 		})

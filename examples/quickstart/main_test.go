@@ -44,10 +44,11 @@ func TestTheDemonstrationMeetsEveryFaultAndSucceeds(t *testing.T) {
 			var out bytes.Buffer
 			start := time.Now()
 			require.NoError(t, run(t.Context(), nil, &out), out.String())
-			require.Less(t, time.Since(start), 10*time.Second)
+			require.Less(t, time.Since(start), 30*time.Second, "it takes 3 seconds, with nothing else to do")
 			text := out.String()
 			require.Regexp(t, `(?m)^faults met\s+11 of 11$`, text)
-			require.Regexp(t, `(?m)^replays\s+busy 2, storage 1, overload 2, datachannel \d, security 1, network \d$`, text)
+			// A session that was ended may be seen to be dead before it is used.
+			require.Regexp(t, `(?m)^replays\s+busy 2, storage 1, overload [12], datachannel \d, security 1, network \d$`, text)
 			require.Regexp(t, `(?m)^all \d+ files identical$`, text)
 			for _, want := range []string{"STOR: 450 ", "STOR: 451 ", "STOR: 452 ", "AUTH: 431 ", "RETR: 426 ", "MLSD: 425 ", "421 Too many users", "verdict  storage", "wait     ", "no wait  "} {
 				require.Contains(t, text, want)

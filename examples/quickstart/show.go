@@ -109,7 +109,11 @@ func (s *display) phase(format string, args ...any) {
 
 func (s *display) endPhase() {
 	if s.operations > 0 && !s.began.IsZero() {
-		s.line("  %d operations in %s, %d of which met a fault", s.operations, seconds(time.Since(s.began)), s.faulty)
+		faults := "none of which met a fault"
+		if s.faulty > 0 {
+			faults = fmt.Sprintf("%d of which met a fault", s.faulty)
+		}
+		s.line("  %d operations in %s, %s", s.operations, seconds(time.Since(s.began)), faults)
 	}
 }
 
