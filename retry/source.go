@@ -99,16 +99,18 @@ type readerAtSource struct {
 }
 
 func (s *readerAtSource) Open(offset int64) (io.ReadCloser, error) {
-	if s.n < 0 {
-		return nil, fmt.Errorf("source size is %d: want 0 or more", s.n)
-	}
 	if offset > s.n {
 		return nil, errShrunk
 	}
 	return kept{io.NewSectionReader(s.r, offset, s.n-offset)}, nil
 }
 
-func (s *readerAtSource) size() (int64, error) { return s.n, nil }
+func (s *readerAtSource) size() (int64, error) {
+	if s.n < 0 {
+		return 0, fmt.Errorf("source size is %d: want 0 or more", s.n)
+	}
+	return s.n, nil
+}
 
 // Seeker is the content of r from its present position on. r is moved by the
 // upload and not closed. Not for concurrent use.

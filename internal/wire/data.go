@@ -28,6 +28,7 @@ type Data struct {
 	in, out int64     // bytes of this connection
 	upload  bool      // it is written to
 	last    byte      // of what was received
+	shaken  bool      // the TLS handshake was done, or tried
 	eof     bool      // the server has ended it
 	failed  error     // what it failed of
 	caller  *CallerError
@@ -59,6 +60,9 @@ func (d *Data) CallerError() *CallerError { return d.caller }
 
 // Read implements io.Reader for the ftp package's Response.
 func (d *Data) Read(p []byte) (int, error) {
+	if err := d.shake(); err != nil {
+		return 0, err
+	}
 	d.armRead()
 	n, err := d.conn.Read(p)
 	if n > 0 {
@@ -74,6 +78,9 @@ func (d *Data) Read(p []byte) (int, error) {
 // Write implements io.Writer. Progress, however small, keeps a write alive.
 func (d *Data) Write(p []byte) (int, error) {
 	d.upload = true
+	if err := d.shake(); err != nil {
+		return 0, err
+	}
 	piece := bufferSize
 	if d.tls != nil {
 		piece = tlsPiece
@@ -121,6 +128,9 @@ func (d *Data) armRead() {
 	if now := time.Now(); now.Sub(d.armedIn) > d.s.cfg.Stall/rearm {
 		d.armedIn = now
 		_ = d.raw.SetReadDeadline(d.deadline(now))
+		if d.tls != nil {
+			_ = d.raw.SetWriteDeadline(d.deadline(now)) // TLS may answer what it reads
+		}
 		d.s.holdInterrupt(d.raw)
 	}
 }
@@ -171,14 +181,22 @@ func (d *Data) callerFailed(err error) error {
 // written. The ftp package calls it for an empty upload.
 func (d *Data) Handshake() error {
 	d.upload = true
-	if d.tls == nil {
+	return d.shake()
+}
+
+// shake does the TLS handshake, once. Left to the first Read or Write it would
+// have only their deadline, and wait for ever for a server that does not speak
+// TLS.
+func (d *Data) shake() error {
+	if d.tls == nil || d.shaken {
 		return nil
 	}
-	d.armWrite()
+	d.shaken = true
 	d.armReadAlways()
 	if err := d.tls.Handshake(); err != nil {
-		return d.ended(err)
+		return d.ended(fmt.Errorf("TLS handshake of the data connection: %w", err))
 	}
+	d.armedIn = time.Time{}
 	return nil
 }
 
