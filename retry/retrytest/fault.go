@@ -8,8 +8,8 @@ type Cut int
 // The ways to end a connection.
 const (
 	Keep Cut = iota // leave it open
-	FIN             // an orderly close
-	RST             // a reset
+	FIN             // an orderly close, over TLS with close_notify; a client that is still sending is then reset
+	RST             // a reset; the client may miss the last bytes before it, and of a new connection may learn in connect
 )
 
 // Connect in [Fault.On] stands for a new control connection: the fault takes
