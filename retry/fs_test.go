@@ -259,6 +259,24 @@ func TestWhatIsThereIsNeverErrNotExist(t *testing.T) {
 	}
 }
 
+func TestWhereListingsAreRefusedTheThingItselfIsAsked(t *testing.T) {
+	srv, fsys := serveTree(t, retrytest.Config{})
+	srv.Inject(retrytest.Fault{On: "MLST", Times: -1, Reply: "550 Failed."}, retrytest.Fault{On: "MLSD", Times: -1, Reply: "550 Failed."})
+	info, err := fs.Stat(fsys, "in")
+	require.NoError(t, err)
+	require.True(t, info.IsDir())
+	info, err = fs.Stat(fsys, "in/also.csv")
+	require.NoError(t, err)
+	require.EqualValues(t, 1, info.Size())
+	srv.Inject(retrytest.Fault{On: "SIZE", Times: -1, Reply: "502 Not implemented."})
+	_, err = fs.Stat(fsys, "in/also.csv")
+	require.Error(t, err)
+	require.NotErrorIs(t, err, fs.ErrNotExist, "nothing has said so")
+	_, err = fs.ReadDir(fsys, "in")
+	require.Error(t, err)
+	require.NotErrorIs(t, err, fs.ErrNotExist)
+}
+
 func TestAWordOfTheNameIsNotTheServersWord(t *testing.T) {
 	srv, fsys := serveTree(t, retrytest.Config{})
 	const name = "in/not found.txt"
