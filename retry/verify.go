@@ -77,6 +77,9 @@ func (s *session) entry(name string) (*ftp.Entry, sizeState, error) {
 	case err != nil:
 		return nil, sizeUnknown, nil
 	}
+	if len(entries) == 0 && s.wire.Tail().In == 0 {
+		return nil, sizeMissing, nil // vsftpd lists what is not there as nothing
+	}
 	if len(entries) == 1 && entries[0] != nil && (path.Base(entries[0].Name) == path.Base(name) || s.ftp.IsTimePreciseInList()) {
 		return entries[0], sizeKnown, nil
 	}
