@@ -62,7 +62,7 @@ type keeper interface {
 	// bound to ctx. One that was in use before is not returned when fresh is
 	// asked for. The session that comes with an error is only to be asked
 	// what went wrong with it; it may be nil.
-	take(ctx context.Context, fresh bool) (*session, error)
+	take(ctx context.Context, now time.Time, fresh bool) (*session, error)
 	// give takes it back. keep says that the operation has left it in order.
 	give(ctx context.Context, s *session, keep bool)
 }
@@ -137,7 +137,7 @@ func (t *transaction) attempt(ctx context.Context) error {
 }
 
 func (t *transaction) run(ctx, callers context.Context) error {
-	s, err := t.sessions.take(ctx, t.fresh)
+	s, err := t.sessions.take(ctx, t.began, t.fresh)
 	t.session, t.held = s, err == nil
 	if err != nil {
 		if s != nil {

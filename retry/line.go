@@ -3,7 +3,7 @@ package retry
 import (
 	"context"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jlaffaye/ftp"
@@ -14,9 +14,8 @@ import (
 type line struct {
 	endpoint *endpoint
 
-	mu      sync.Mutex // against quit
-	session *session
-	closed  bool
+	session atomic.Pointer[session] // nil while it is in use
+	closed  atomic.Bool
 
 	inUse          bool // a download is open
 	in             bool // logged in
@@ -34,10 +33,8 @@ type features struct{ precise, getTime, setTime bool }
 const mostDirs = 64
 
 func (l *line) open() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	switch {
-	case l.closed:
+	case l.closed.Load():
 		return ErrClosed
 	case l.inUse:
 		return ErrInUse
@@ -74,26 +71,19 @@ func (l *line) moved(dir string) {
 
 // features asks the session; one that has ended is remembered.
 func (l *line) features() features {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if s := l.session; l.in && s != nil {
+	if s := l.session.Load(); l.in && s != nil {
 		l.known = features{s.ftp.IsTimePreciseInList(), s.ftp.IsGetTimeSupported(), s.ftp.IsSetTimeSupported()}
 	}
 	return l.known
 }
 
 // take implements keeper.
-func (l *line) take(ctx context.Context, fresh bool) (*session, error) {
-	l.mu.Lock()
-	if l.closed {
-		l.mu.Unlock()
+func (l *line) take(ctx context.Context, now time.Time, fresh bool) (*session, error) {
+	if l.closed.Load() {
 		return nil, &final{reason: ErrPermanent, err: ErrClosed}
 	}
-	s := l.session
-	l.session = nil
-	l.mu.Unlock()
-	if s != nil && !fresh && s.alive() {
-		s.wire.Bind(ctx)
+	s := l.session.Swap(nil)
+	if s != nil && !fresh && s.alive(now) && s.wire.Bind(ctx, now) {
 		return s, nil
 	}
 	if s != nil {
@@ -136,23 +126,20 @@ func (l *line) restore(s *session) error {
 
 // give implements keeper.
 func (l *line) give(ctx context.Context, s *session, keep bool) {
-	l.mu.Lock()
-	if keep && s.wire.InStep() && !l.closed {
-		l.session = s
-		l.mu.Unlock()
+	if !keep || !s.wire.InStep() {
+		s.end(ctx)
 		return
 	}
-	l.mu.Unlock()
-	s.end(ctx)
+	l.session.Store(s)
+	if l.closed.Load() {
+		l.quit() // it came too late for the one that closed the line
+	}
 }
 
 // quit ends the idle session; one in use is ended when it comes back.
 func (l *line) quit() {
-	l.mu.Lock()
-	s := l.session
-	l.session, l.closed = nil, true
-	l.mu.Unlock()
-	if s != nil {
+	l.closed.Store(true)
+	if s := l.session.Swap(nil); s != nil {
 		s.end(context.Background())
 	}
 }

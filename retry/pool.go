@@ -29,7 +29,7 @@ func newPool(e *endpoint) *pool {
 }
 
 // take implements keeper.
-func (p *pool) take(ctx context.Context, fresh bool) (*session, error) {
+func (p *pool) take(ctx context.Context, now time.Time, fresh bool) (*session, error) {
 	if err := p.enter(ctx); err != nil {
 		return nil, err
 	}
@@ -38,8 +38,7 @@ func (p *pool) take(ctx context.Context, fresh bool) (*session, error) {
 		if s == nil {
 			break
 		}
-		if s.alive() {
-			s.wire.Bind(ctx)
+		if s.alive(now) && s.wire.Bind(ctx, now) {
 			return s, nil
 		}
 		s.wire.Close()

@@ -175,12 +175,12 @@ type holder struct {
 }
 
 // take implements keeper.
-func (h *holder) take(ctx context.Context, fresh bool) (*session, error) {
+func (h *holder) take(ctx context.Context, now time.Time, fresh bool) (*session, error) {
 	if h.session != nil {
-		h.session.wire.Bind(ctx)
+		h.session.wire.Bind(ctx, now)
 		return h.session, nil
 	}
-	s, err := h.inner.take(ctx, fresh)
+	s, err := h.inner.take(ctx, now, fresh)
 	if err == nil {
 		h.session = s
 	}
@@ -191,7 +191,7 @@ func (h *holder) take(ctx context.Context, fresh bool) (*session, error) {
 func (h *holder) give(ctx context.Context, s *session, keep bool) {
 	if keep {
 		s.reused = true
-		s.wire.Bind(ctx)
+		s.wire.Bind(ctx, time.Time{})
 		return
 	}
 	h.session = nil

@@ -168,9 +168,9 @@ func (s *session) moved() wire.Moved {
 
 // alive prepares an idle session for another use, if the server has not ended
 // it meanwhile, as far as can be seen.
-func (s *session) alive() bool {
+func (s *session) alive(now time.Time) bool {
 	s.reused = true
-	s.rested = time.Since(s.wire.Spoke()) >= probeAfter
+	s.rested = now.Sub(s.wire.Spoke()) >= probeAfter
 	return !s.rested || !s.wire.Stale()
 }
 
@@ -180,7 +180,7 @@ func (s *session) reusable() bool { return s.ftp != nil && s.wire.InStep() && !s
 // end closes the session, politely where that can be done and ctx lasts.
 func (s *session) end(ctx context.Context) {
 	if s.ftp != nil && ctx.Err() == nil {
-		s.wire.Bind(ctx)
+		s.wire.Bind(ctx, time.Time{})
 		s.wire.Quit(min(quitTime, s.endpoint.cfg.ReplyTimeout))
 		s.wire.Unbind()
 		return

@@ -37,6 +37,7 @@ type control struct {
 	began    time.Time // when the wait for the present reply began
 	limit    time.Time // no reply is awaited beyond this; zero = no such limit
 	wrote    time.Time // when the last command was sent
+	now      time.Time // the time at Bind, for the first command after it
 	readBy   time.Time // the deadlines that are set
 	writeBy  time.Time
 	pending  int              // replies owed by the server
@@ -167,7 +168,10 @@ func (c *control) arm() {
 
 // armWrite sets the deadline of a command.
 func (c *control) armWrite() {
-	c.wrote = time.Now()
+	c.wrote, c.now = c.now, time.Time{}
+	if c.wrote.IsZero() {
+		c.wrote = time.Now()
+	}
 	if t := c.wrote.Add(c.s.cfg.Reply); c.writeBy.Before(t) {
 		c.writeBy = t.Add(c.s.cfg.Reply / slack)
 		_ = c.raw.SetWriteDeadline(c.writeBy)

@@ -81,7 +81,7 @@ func (d *Data) Write(p []byte) (int, error) {
 	if err := d.shake(); err != nil {
 		return 0, err
 	}
-	piece := bufferSize
+	piece := mostChunk
 	if d.tls != nil {
 		piece = tlsPiece
 	}

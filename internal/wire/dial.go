@@ -44,7 +44,7 @@ func Connect(ctx context.Context, cfg *Config) (*Session, error) {
 	s.control = newControl(s, conn)
 	s.control.limit = deadline
 	s.peek = peeker(conn)
-	s.Bind(ctx)
+	s.Bind(ctx, time.Time{})
 	if cfg.TLS != nil {
 		if err := s.secure(host); err != nil {
 			s.Unbind()

@@ -47,8 +47,8 @@ type Session struct {
 	cut       atomic.Bool // the context ended while bound
 	interrupt func()      // s.onDone, made once
 
-	mu    sync.Mutex // guards ctx, bound and data against onDone
-	bound bool
+	bound atomic.Bool
+	mu    sync.Mutex // guards ctx and data against onDone
 	data  *Data
 
 	moved Moved
@@ -76,36 +76,37 @@ var past = time.Unix(1, 0)
 
 // Bind puts the session under ctx until Unbind: when it ends, every read, write
 // and dial of the session fails at once with its cause, and the session is
-// broken. Another Bind takes its place.
-func (s *Session) Bind(ctx context.Context) {
+// broken. Another Bind takes its place. It reports whether the session can still
+// be used: the end of the last context may have met it on its way back. now is
+// the present time, to spare another look at the clock.
+func (s *Session) Bind(ctx context.Context, now time.Time) bool {
 	if s.control != nil {
-		s.control.answers, s.control.refusal = 0, nil
+		s.control.answers, s.control.refusal, s.control.now = 0, nil, now
 	}
-	s.mu.Lock()
-	s.ctx, s.bound = ctx, true
-	s.mu.Unlock()
 	done := ctx.Done()
-	if done == nil || done != s.done {
+	if done != nil && done == s.done {
 		// A context that stays the same from one operation to the next, as in
 		// a loop, is registered with once.
-		s.forget()
-		if done != nil {
-			s.done, s.stop = done, context.AfterFunc(ctx, s.interrupt)
+		s.bound.Store(true)
+		if ctx.Err() != nil {
+			s.onDone()
 		}
-		return
+		return true
 	}
-	if ctx.Err() != nil {
-		s.onDone()
+	s.forget()
+	s.mu.Lock()
+	s.ctx = ctx
+	s.bound.Store(true)
+	s.mu.Unlock()
+	if done != nil {
+		s.done, s.stop = done, context.AfterFunc(ctx, s.interrupt)
 	}
+	return !s.cut.Load() || ctx.Err() != nil
 }
 
 // Unbind ends what Bind began: the end of the context no longer concerns the
 // session.
-func (s *Session) Unbind() {
-	s.mu.Lock()
-	s.bound = false
-	s.mu.Unlock()
-}
+func (s *Session) Unbind() { s.bound.Store(false) }
 
 // forget ends the registration with a context.
 func (s *Session) forget() {
@@ -121,7 +122,7 @@ func (s *Session) forget() {
 func (s *Session) onDone() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.bound || s.ctx.Err() == nil {
+	if !s.bound.Load() || s.ctx.Err() == nil {
 		return
 	}
 	s.cut.Store(true)
