@@ -5,9 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/cenkalti/backoff/v4"
-
-	"github.com/ftpretry/ftpretry/internal/wire"
 	"github.com/ftpretry/ftpretry/policy"
 	"github.com/ftpretry/ftpretry/transient"
 )
@@ -108,16 +105,6 @@ type transaction struct {
 	same     sameness
 }
 
-// decision is what follows an attempt.
-type decision struct {
-	stop    bool
-	reason  error // why, where stop; nil = success
-	wait    time.Duration
-	redial  bool // at once, without counting the attempt
-	verdict transient.Verdict
-	command string
-}
-
 // attempt runs the operation once.
 func (t *transaction) attempt(ctx context.Context) error {
 	t.began, t.progress, t.session, t.held = t.start, t.op.progress, nil, false
@@ -160,140 +147,6 @@ func (t *transaction) run(ctx, callers context.Context) error {
 	ended = true
 	s.finish()
 	return err
-}
-
-// decide says what follows an attempt that ended with err. The order matters:
-// what the caller did outranks what the server said, which outranks what the
-// network did.
-func (t *transaction) decide(ctx context.Context, err error) decision {
-	if err == nil {
-		return decision{stop: true}
-	}
-	d := decision{stop: true}
-	var x wire.Exchange
-	if t.session != nil {
-		x = t.session.wire.Exchange()
-	}
-	d.command = x.Command
-	t.noteOutcome(x, err)
-	var (
-		caller *wire.CallerError
-		given  *backoff.PermanentError
-		stated *final
-		lie    *mismatch
-	)
-	switch {
-	case errors.As(err, &caller):
-		d.reason, d.verdict = ErrPermanent, callerVerdict
-		return d
-	case ctx.Err() != nil:
-		d.reason, d.verdict = context.Cause(ctx), t.classify(x, err)
-		return d
-	case errors.As(err, &stated):
-		d.reason, d.verdict = stated.reason, t.classify(x, err)
-		return d
-	case errors.As(err, &given):
-		d.reason, d.verdict = ErrPermanent, givenVerdict
-		return d
-	case errors.As(err, &lie):
-		d.verdict = mismatchVerdict
-		if t.lied && t.op.progress == t.progress {
-			d.reason = ErrIncomplete
-			return d
-		}
-		t.lied = true
-	default:
-		t.lied = t.lied && t.op.progress == t.progress
-		d.verdict = t.classify(x, err)
-	}
-	if t.stale(x, d.verdict) {
-		d.stop, d.redial = false, true
-		return d
-	}
-	if !d.verdict.Transient() || t.same.hopeless(x, &d.verdict, t.op.progress > t.progress) {
-		d.reason = ErrPermanent
-		return d
-	}
-	if t.op.again != nil {
-		if reason := t.op.again(); reason != nil {
-			d.reason = reason
-			return d
-		}
-	}
-	return t.plan(ctx, d)
-}
-
-// plan asks the policy for the wait, and the context whether there is time
-// for it.
-func (t *transaction) plan(ctx context.Context, d decision) decision {
-	if t.schedule == nil {
-		t.schedule = t.policy.Start(t.start)
-	}
-	now := time.Now()
-	wait, stop := t.schedule.Next(now, d.verdict.Class, t.op.progress > t.progress, d.verdict.Wait)
-	switch stop {
-	case policy.Continue:
-	case policy.StopElapsed:
-		d.reason = ErrElapsed
-		return d
-	default:
-		d.reason = ErrAttempts
-		return d
-	}
-	if deadline, ok := ctx.Deadline(); ok && !now.Add(wait).Before(deadline) {
-		d.reason = ErrDeadline
-		return d
-	}
-	d.stop, d.wait = false, wait
-	return d
-}
-
-// noteOutcome remembers that the operation's own command may have been
-// executed.
-func (t *transaction) noteOutcome(x wire.Exchange, err error) {
-	if t.session == nil {
-		return
-	}
-	if reply := replyOf(err); reply != nil && reply.Code < 400 {
-		t.session.wire.Break(err)
-	}
-	if t.op.effect != "" && doubtful(x, err, t.op.effect) {
-		t.op.unknown = true
-	}
-}
-
-// doubtful reports whether command, which failed with err, may have been
-// executed all the same: its reply never came, or is out of step with the
-// commands, as one below 400 that comes as an error is, or says that an action
-// was begun and broken off (451, RFC 959 section 4.2).
-func doubtful(x wire.Exchange, err error, command string) bool {
-	if x.Command != command {
-		return false
-	}
-	reply := replyOf(err)
-	return x.Unknown() || reply != nil && (reply.Code < 400 || reply.Code == 451)
-}
-
-// stale reports whether the attempt met nothing but the end of a session that
-// had been idle: it is made again at once and not counted.
-func (t *transaction) stale(x wire.Exchange, v transient.Verdict) bool {
-	if t.session == nil || !t.session.reused || !x.First || t.op.progress > t.progress {
-		return false
-	}
-	if v.Reply != nil {
-		// Pushed while it was idle, where that could not be seen before.
-		return v.Reply.Code == 421 && t.session.rested
-	}
-	return v.Class == transient.Network
-}
-
-// classify asks the classifier, and puts the attempt's own timeout right: it
-// is a context's error, but not the caller's.
-func (t *transaction) classify(x wire.Exchange, err error) transient.Verdict {
-	if errors.Is(err, errAttemptTimeout) {
-		return transient.Verdict{Class: transient.Network, Rule: "attempt took longer than the policy's AttemptTimeout"}
-	}
-	return t.classifier.Classify(transient.Failure{Command: x.Command, Path: x.Path, Err: err})
 }
 
 // giveBack ends the use of the attempt's session, before any wait, so that it
