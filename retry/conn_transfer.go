@@ -45,6 +45,7 @@ func (c *Conn) Stor(path string, r io.Reader) error {
 // and STOR do. A replay writes to the same position again.
 func (c *Conn) StorFrom(path string, r io.Reader, offset uint64) error {
 	u := c.upload("STOR", path, r)
+	u.whole = false
 	return c.run(&patch{upload: u, offset: offset})
 }
 
@@ -63,6 +64,9 @@ func (c *Conn) Retr(path string) (*Response, error) { return c.RetrFrom(path, 0)
 func (c *Conn) RetrFrom(path string, offset uint64) (*Response, error) {
 	d := newDownload(path, nil, c.verify)
 	d.progress = int64(offset)
+	if offset > 0 && d.verify == VerifyHash {
+		d.verify = VerifySize // only a whole file has a hash
+	}
 	if d.ascii = c.ascii(); d.ascii {
 		d.again = func() error {
 			if d.progress > int64(offset) {

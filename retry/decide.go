@@ -1,6 +1,7 @@
 package retry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -58,7 +59,7 @@ func (t *transaction) decide(ctx context.Context, err error) decision {
 	case errors.As(err, &lie):
 		d.verdict = mismatchVerdict
 		if t.lied && t.op.progress == t.progress {
-			d.reason = ErrIncomplete
+			d.reason = cmp.Or(lie.reason, ErrIncomplete)
 			return d
 		}
 		t.lied = true

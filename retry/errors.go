@@ -104,6 +104,7 @@ type mismatch struct {
 	got, want int64
 	what      string
 	text      string // in place of the numbers
+	reason    error  // why it ends when it does not heal; nil = ErrIncomplete
 }
 
 func (m *mismatch) Error() string {

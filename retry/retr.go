@@ -22,6 +22,7 @@ type download struct {
 	size   int64 // on the server, when the download began; -1 = not known
 	asked  bool  // size was asked for
 	rewind func() error
+	sum    *checksum
 }
 
 func newDownload(path string, dst io.Writer, verify VerifyMode) *download {
@@ -37,7 +38,11 @@ func (d *download) try(_ context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	n, err := s.wire.Data().WriteTo(d.dst)
+	dst := d.dst
+	if d.sum != nil {
+		dst = summed{dst, d.sum}
+	}
+	n, err := s.wire.Data().WriteTo(dst)
 	d.progress += n
 	if callersFault(err) {
 		return err // the session is broken, there is nothing to wait for
@@ -53,6 +58,9 @@ func (d *download) open(s *session) (*ftp.Response, error) {
 		return nil, err
 	}
 	at := d.progress
+	if at == 0 && d.verify == VerifyHash {
+		d.sum = s.newChecksum()
+	}
 	s.aim(at, d.size)
 	if at > 0 && s.endpoint.noRest.Load() {
 		return d.skipTo(s, at)
@@ -128,7 +136,7 @@ func (d *download) changed(why error) error {
 		return &wire.CallerError{Err: err}
 	}
 	d.progress, d.size, d.asked, d.total = 0, -1, false, 0
-	return &mismatch{text: "file changed, starting over: " + why.Error()}
+	return &mismatch{text: "file changed: " + why.Error(), reason: ErrChanged}
 }
 
 // complete proves that the download is whole. err is what the transfer ended
@@ -142,8 +150,11 @@ func (d *download) complete(s *session, err error) error {
 			return err
 		}
 	}
-	if d.ascii || d.verify == VerifyNone && d.size < 0 || d.progress == d.size {
+	if d.ascii || d.verify == VerifyNone && d.size < 0 {
 		return nil
+	}
+	if d.progress == d.size {
+		return d.compare(s)
 	}
 	n, state, err := s.size(d.path)
 	switch {
@@ -153,7 +164,7 @@ func (d *download) complete(s *session, err error) error {
 		return unprovable(ErrIncomplete)
 	case n == d.progress && n > d.size:
 		d.size = n // it has grown, and all of it has come
-		return nil
+		return d.compare(s)
 	case n > d.progress:
 		if n > d.size {
 			d.size = n
@@ -161,6 +172,16 @@ func (d *download) complete(s *session, err error) error {
 		return &mismatch{got: d.progress, want: n, what: "received"}
 	}
 	return d.changed(fmt.Errorf("%d bytes were received of a file that had %d and has %d now", d.progress, d.size, n))
+}
+
+// compare holds the hash of what was delivered against the server's.
+func (d *download) compare(s *session) error {
+	err := s.checkHash(d.path, d.sum)
+	var lie *mismatch
+	if errors.As(err, &lie) && d.rewind != nil {
+		return d.changed(err)
+	}
+	return err
 }
 
 // rewinder returns how to empty dst again down to where it was, nil where that

@@ -16,15 +16,17 @@ type upload struct {
 	src    Source
 	verify VerifyMode
 	length int64 // of the source; -1 = not known
+	whole  bool  // the file will be what the source is, and nothing else
 	begun  bool  // the server has opened the file for this upload (150)
 	sent   int64 // by the attempt that was answered 226
 	stored bool  // that answer came; what is left is to check
+	sum    *checksum
 }
 
 // newUpload prepares verb on path. The source is asked for its size now, so
 // that a missing file is an error before anything is sent.
 func newUpload(verb, path string, src Source, verify VerifyMode) *upload {
-	u := &upload{src: src, verify: verify, length: -1}
+	u := &upload{src: src, verify: verify, length: -1, whole: verb == "STOR"}
 	u.operation = operation{verb: verb, path: path, invalid: checkPath(path), effect: verb, transfer: true}
 	if u.invalid != nil {
 		return u
@@ -65,6 +67,9 @@ func (u *upload) check(s *session, name string, want int64) error {
 		return nil
 	}
 	err := s.checkStored(name, want)
+	if err == nil {
+		err = s.checkHash(name, u.sum)
+	}
 	var lie *mismatch
 	if errors.As(err, &lie) {
 		u.stored = false
@@ -87,6 +92,12 @@ func (u *upload) send(s *session, offset int64, store func(io.Reader) error) err
 		return &wire.CallerError{Err: errors.New("source's Open returned neither a reader nor an error")}
 	}
 	defer content.Close()
+	u.sum = nil
+	if u.verify == VerifyHash && u.whole {
+		if u.sum = s.newChecksum(); u.sum != nil {
+			content = tee{content, u.sum}
+		}
+	}
 	before := s.wire.Moved().Out
 	err = store(plainReader(content))
 	u.begun = u.begun || s.wire.Begun()

@@ -191,6 +191,9 @@ func (c *control) complete() {
 		c.begun = true
 		return
 	}
+	if code == 211 && string(c.cmd) == "FEAT" {
+		c.s.feat = string(c.reply.text)
+	}
 	c.pending--
 	c.answered = true
 	c.answers++

@@ -51,6 +51,7 @@ type Session struct {
 	moved Moved
 	peek  func() bool
 	until deadlineContext
+	feat  string
 	tail  Tail
 
 	// Progress, if set, is called after bytes were moved over a data
@@ -194,6 +195,10 @@ func (s *Session) Spoke() time.Time {
 	}
 	return s.control.wrote
 }
+
+// Features is the text of the server's reply to FEAT (RFC 2389), a feature in
+// each line but the first and the last; "" where it gave none.
+func (s *Session) Features() string { return s.feat }
 
 // Moved returns the bytes moved over data connections so far.
 func (s *Session) Moved() Moved { return s.moved }
