@@ -81,6 +81,7 @@ func TestMistakesInACallAreErrorsAndNothingIsSent(t *testing.T) {
 	require.NoError(t, closed.Close())
 	content := retry.Bytes([]byte("x"))
 	ctx := t.Context()
+	var none context.Context
 	for name, test := range map[string]struct {
 		run  func() error
 		want string
@@ -97,8 +98,8 @@ func TestMistakesInACallAreErrorsAndNothingIsSent(t *testing.T) {
 		"a source of no reader":      {func() error { return c.Append(ctx, "a", retry.Reader(nil)) }, `APPE a: permanent failure: source is nil: use retry.File, Bytes, ReaderAt, Seeker or Reader`, retry.ErrSource},
 		"no destination":             {func() error { _, err := c.Retr(ctx, "a", nil); return err }, `RETR a: permanent failure: destination is nil: use io.Discard to drop the data`, nil},
 		"no function":                {func() error { return c.Do(ctx, nil) }, `DO: permanent failure: function is nil: give Do one to run`, nil},
-		"no context":                 {func() error { return c.Delete(nil, "a") }, `DELE a: permanent failure: context is nil: use context.Background()`, nil},              //nolint:staticcheck // the mistake that is tested
-		"no context for a reader":    {func() error { _, err := c.Open(nil, "a"); return err }, `RETR a: permanent failure: context is nil: use context.Background()`, nil}, //nolint:staticcheck // the mistake that is tested
+		"no context":                 {func() error { return c.Delete(none, "a") }, `DELE a: permanent failure: context is nil: use context.Background()`, nil},
+		"no context for a reader":    {func() error { _, err := c.Open(none, "a"); return err }, `RETR a: permanent failure: context is nil: use context.Background()`, nil},
 		"a local file that is not":   {func() error { return c.StorFile(ctx, "a", "/no/such/file") }, `STOR a: permanent failure: stat /no/such/file: no such file or directory`, nil},
 		"a local directory":          {func() error { return c.StorFile(ctx, "a", "/") }, `STOR a: permanent failure: / is a directory: upload its files one by one`, nil},
 		"a local name that is not":   {func() error { return c.RetrFile(ctx, "a", "/no/such/file") }, `RETR a: permanent failure: open /no/such/file.part: no such file or directory`, nil},

@@ -385,8 +385,6 @@ func (op operation) wanted() map[string]string {
 	return tree
 }
 
-func (op operation) onConn() bool { return strings.HasPrefix(op.name, "Conn.") }
-
 type serverConn = ftp.ServerConn
 
 // writeFile makes a local file of n bytes.

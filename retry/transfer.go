@@ -165,7 +165,6 @@ func (p *patch) try(_ context.Context, s *session) error {
 type appending struct {
 	*upload
 	base    int64 // size before the first attempt; -1 = not asked yet
-	at      int64 // of the source, where the attempt at hand began
 	out     int64 // of the source, what attempts have handed to the network at most
 	pending bool  // an attempt may have added something
 }
