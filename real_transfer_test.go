@@ -3,6 +3,7 @@ package ftpretry_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -20,7 +21,7 @@ import (
 	"github.com/ftpretry/ftpretry/transient"
 )
 
-// cutter dials connections of which the first data connection breaks after some bytes, in either direction.
+// cutter dials connections of which the first data connection to carry so many bytes breaks there, in either direction.
 type cutter struct {
 	control string
 	after   int64
@@ -29,66 +30,76 @@ type cutter struct {
 
 func (c *cutter) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
-	if err != nil || addr == c.control || !c.cuts.CompareAndSwap(0, 1) {
+	if err != nil || addr == c.control || c.cuts.Load() > 0 {
 		return conn, err
 	}
-	return &cutConn{Conn: conn, left: c.after}, nil
+	return &cutConn{TCPConn: conn.(*net.TCPConn), left: c.after, cutter: c}, nil
 }
 
 type cutConn struct {
-	net.Conn
-	left int64
+	*net.TCPConn
+	left   int64
+	cutter *cutter
 }
 
-func (c *cutConn) Read(p []byte) (int, error)  { return c.pass(c.Conn.Read, p) }
-func (c *cutConn) Write(p []byte) (int, error) { return c.pass(c.Conn.Write, p) }
+func (c *cutConn) Read(p []byte) (int, error)  { return c.pass(c.TCPConn.Read, p) }
+func (c *cutConn) Write(p []byte) (int, error) { return c.pass(c.TCPConn.Write, p) }
+
+// The ways around Read and Write are closed.
+func (c *cutConn) ReadFrom(r io.Reader) (int64, error) { return io.Copy(struct{ io.Writer }{c}, r) }
+func (c *cutConn) WriteTo(w io.Writer) (int64, error)  { return io.Copy(w, struct{ io.Reader }{c}) }
 
 func (c *cutConn) pass(move func([]byte) (int, error), p []byte) (int, error) {
-	if c.left == 0 {
-		// Gone on the wire too, as with a router that forgot the connection: the server gets a reset.
-		_ = c.Conn.(*net.TCPConn).SetLinger(0)
-		_ = c.Conn.Close()
-		return 0, syscall.ECONNRESET
-	}
 	n, err := move(p[:min(int64(len(p)), c.left)])
 	c.left -= int64(n)
-	if err == nil && n < len(p) && c.left == 0 {
-		_ = c.Conn.(*net.TCPConn).SetLinger(0)
-		_ = c.Conn.Close()
-		return n, syscall.ECONNRESET
+	if c.left > 0 || err != nil {
+		return n, err
 	}
-	return n, err
+	// Gone on the wire too, as with a router that forgot the connection: the server gets a reset.
+	c.cutter.cuts.Add(1)
+	_ = c.SetLinger(0)
+	_ = c.Close()
+	return n, syscall.ECONNRESET
 }
 
 func TestRealATransferThatIsCutArrivesWhole(t *testing.T) {
 	ftpd.Require(t)
-	for _, name := range []string{
-		"Stor", "Stor over a longer file", "Stor Atomic", "StorFile", "Append",
-		"Retr", "RetrFile", "Open", "Conn.Stor", "Conn.Append", "Conn.Retr", "Conn.RetrFrom",
+	for way, options := range map[string]ftpd.Options{
+		"in clear text": {AllowStoreRestart: true},
+		"over TLS":      {AllowStoreRestart: true, TLS: true},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			realServers(t, func(t *testing.T, kind ftpd.Kind) {
-				s := ftpd.Start(t, kind, ftpd.Options{AllowStoreRestart: true})
-				for _, after := range []int64{1, 70_000, int64(len(body)) - 1000} {
-					plantReal(t, s, before())
-					var seen realEvents
-					cfg := realConfig(s, &seen)
-					if kind == ftpd.Pyftpdlib {
-						cfg.ReplyTimeout = time.Second // 1.5.7 says nothing at all to an upload that was reset
+		for _, name := range []string{
+			"Stor", "Stor over a longer file", "Stor Atomic", "StorFile", "Append", "Append to nothing",
+			"Retr", "RetrFile", "Open", "Conn.Stor", "Conn.Append", "Conn.Retr", "Conn.RetrFrom",
+		} {
+			t.Run(name+" "+way, func(t *testing.T) {
+				t.Parallel()
+				realServers(t, func(t *testing.T, kind ftpd.Kind) {
+					s := ftpd.Start(t, kind, options)
+					for _, after := range []int64{1, 70_000, int64(len(body)) - 1000} {
+						if options.TLS && after == 1 {
+							after = 10_000 // behind the handshake
+						}
+						realCut(t, s, named(t, name), after)
 					}
-					cut := &cutter{control: s.Addr, after: after}
-					cfg.Dial = cut.dial
-
-					op := named(t, name)
-					require.NoError(t, op.run(realContext(t), t, cfg), "cut after %d bytes\n%s", after, s.Log())
-					assert.Empty(t, differences(op.wanted(), harvestReal(t, s)), "cut after %d bytes", after)
-					_, f := seen.first()
-					assert.Error(t, f.Err, "nothing was cut after %d bytes", after)
-				}
+				})
 			})
-		})
+		}
 	}
+}
+
+func realCut(t *testing.T, s *ftpd.Server, op operation, after int64) {
+	t.Helper()
+	plantReal(t, s, before())
+	cfg := realConfig(s, nil)
+	if s.Kind == ftpd.Pyftpdlib {
+		cfg.ReplyTimeout = time.Second // 1.5.7 says nothing at all to an upload that was reset
+	}
+	cut := &cutter{control: s.Addr, after: after}
+	cfg.Dial = cut.dial
+	require.NoError(t, op.run(realContext(t), t, cfg), "cut after %d bytes\n%s", after, s.Log())
+	assert.Empty(t, differences(op.wanted(), harvestReal(t, s)), "cut after %d bytes", after)
+	assert.EqualValues(t, 1, cut.cuts.Load(), "connections cut after %d bytes", after)
 }
 
 func TestRealADownloadGoesOnWhereTheServerRefusesREST(t *testing.T) {
@@ -189,7 +200,7 @@ func TestRealADiskThatStaysFullIsToldTruthfully(t *testing.T) {
 
 func TestRealADiskThatIsClearedWhileTheClientWaits(t *testing.T) {
 	ftpd.Require(t)
-	for _, name := range []string{"Stor", "Stor Atomic", "Conn.Stor"} {
+	for _, name := range []string{"Stor", "Stor Atomic", "Append to nothing", "Conn.Stor"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			realServers(t, func(t *testing.T, kind ftpd.Kind) {
