@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"path"
 	"time"
 
@@ -44,8 +43,7 @@ type atomicUpload struct {
 func (a *atomicUpload) try(_ context.Context, s *session) error {
 	if !a.stored {
 		a.checked = false
-		err := a.send(s, 0, func(r io.Reader) error { return s.ftp.Stor(a.temp, r) })
-		if err != nil {
+		if err := a.store(s, a.temp); err != nil {
 			return err
 		}
 	}

@@ -36,6 +36,8 @@ type operation struct {
 	// effect is the command that changes something on the server, so that
 	// running it twice is not the same as once; "" = none does.
 	effect string
+	// counts: the task itself counts what was moved in vain.
+	counts bool
 	// unknown: an attempt may have been executed although it failed.
 	unknown bool
 }

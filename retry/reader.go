@@ -95,6 +95,9 @@ func (r *reader) read(p []byte) int {
 	}
 	n, err := r.resp.Read(p)
 	r.d.progress += int64(n)
+	if n > 0 {
+		r.d.remember(p[:n])
+	}
 	if r.d.sum != nil {
 		_, _ = r.d.sum.Write(p[:n])
 	}

@@ -5,11 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-
-	"github.com/jlaffaye/ftp"
-
-	"github.com/ftpretry/ftpretry/internal/wire"
-	"github.com/ftpretry/ftpretry/transient"
+	"time"
 )
 
 // download is one RETR, over all its attempts. What was delivered is never
@@ -18,11 +14,17 @@ type download struct {
 	operation
 	dst    io.Writer
 	verify VerifyMode
-	ascii  bool  // the type is not binary: counts say nothing, nothing can be resumed
-	size   int64 // on the server, when the download began; -1 = not known
-	asked  bool  // size was asked for
+	ascii  bool // the type is not binary: counts say nothing, nothing can be resumed
 	rewind func() error
 	sum    *checksum
+
+	size    int64     // on the server, when the download began; -1 = not known
+	asked   bool      // size was asked for
+	dated   bool      // the time is wanted from the start
+	mtime   time.Time // on the server; zero = not known
+	started bool      // an attempt has got as far as RETR
+	tail    []byte    // the last bytes that were delivered
+	noRest  bool      // the server did not continue where it was asked to
 }
 
 func newDownload(path string, dst io.Writer, verify VerifyMode) *download {
@@ -42,101 +44,17 @@ func (d *download) try(_ context.Context, s *session) error {
 	if d.sum != nil {
 		dst = summed{dst, d.sum}
 	}
-	n, err := s.wire.Data().WriteTo(dst)
+	data := s.wire.Data()
+	n, err := data.WriteTo(dst)
 	d.progress += n
+	if n > 0 {
+		d.remember(data.Last())
+	}
 	if callersFault(err) {
 		return err // the session is broken, there is nothing to wait for
 	}
 	err = errors.Join(err, resp.Close())
 	return d.complete(s, err)
-}
-
-// open asks for the size, where that is still to be done, and starts the
-// transfer at the first byte that was not delivered.
-func (d *download) open(s *session) (*ftp.Response, error) {
-	if err := d.measure(s); err != nil {
-		return nil, err
-	}
-	at := d.progress
-	if at == 0 && d.verify == VerifyHash {
-		d.sum = s.newChecksum()
-	}
-	s.aim(at, d.size)
-	if at > 0 && s.endpoint.noRest.Load() {
-		return d.skipTo(s, at)
-	}
-	resp, err := s.ftp.RetrFrom(d.path, uint64(at))
-	if err == nil {
-		if at == 0 && d.size < 0 {
-			d.size = s.wire.Announced()
-		}
-		return resp, nil
-	}
-	x := s.wire.Exchange()
-	if at > 0 && s.wire.InStep() && transient.RestartRefused(transient.Failure{Command: x.Command, Path: x.Path, Err: err}) {
-		s.endpoint.noRest.Store(true)
-		return d.skipTo(s, at)
-	}
-	return nil, err
-}
-
-// skipTo reads the file from its beginning and drops what was delivered.
-func (d *download) skipTo(s *session, at int64) (*ftp.Response, error) {
-	resp, err := s.ftp.Retr(d.path)
-	if err != nil {
-		return nil, err
-	}
-	n, err := io.CopyN(io.Discard, s.wire.Data(), at)
-	if err == nil {
-		s.aim(0, d.size)
-		return resp, nil
-	}
-	err = errors.Join(err, resp.Close())
-	if replyOf(err) == nil && errors.Is(err, io.EOF) {
-		return nil, d.changed(fmt.Errorf("%d bytes were delivered, but it ends after %d now", at, n))
-	}
-	return nil, err
-}
-
-// measure asks for the file's size: before the first attempt, to know when it
-// is complete, and before each replay, to know that it is still the same file.
-func (d *download) measure(s *session) error {
-	if d.ascii || d.verify == VerifyNone && d.progress == 0 || d.asked && d.progress == 0 {
-		return nil
-	}
-	n, state, err := s.size(d.path)
-	if err != nil {
-		return err
-	}
-	if state != sizeKnown {
-		// RETR will say whether it is there. A file whose size cannot be had
-		// cannot be known to be the same one.
-		if d.progress > 0 && d.size >= 0 {
-			return d.changed(errors.New("the server no longer reports its size"))
-		}
-		return nil
-	}
-	switch {
-	case d.progress > n:
-		return d.changed(fmt.Errorf("%d bytes were delivered, but it has %d now", d.progress, n))
-	case d.progress > 0 && d.asked && d.size >= 0 && n != d.size:
-		return d.changed(fmt.Errorf("it had %d bytes and has %d now", d.size, n))
-	}
-	d.size, d.asked, d.total = n, true, n
-	return nil
-}
-
-// changed starts over where the destination can be emptied, and gives up where
-// it cannot.
-func (d *download) changed(why error) error {
-	if d.rewind == nil {
-		return &final{reason: ErrChanged, err: why}
-	}
-	if err := d.rewind(); err != nil {
-		return &wire.CallerError{Err: err}
-	}
-	d.progress, d.size, d.asked, d.total = 0, -1, false, 0
-	return &mismatch{text: "file changed: " + why.Error(), reason: ErrChanged}
 }
 
 // complete proves that the download is whole. err is what the transfer ended

@@ -23,7 +23,8 @@ type endpoint struct {
 	wire  wire.Config
 	stats counters
 
-	noRest atomic.Bool // the server refuses to restart downloads
+	noRest     atomic.Bool // the server refuses to restart downloads
+	noStorRest atomic.Bool // and uploads
 }
 
 func newEndpoint(cfg *Config) *endpoint {
@@ -173,6 +174,9 @@ func (s *session) alive(now time.Time) bool {
 	s.rested = now.Sub(s.wire.Spoke()) >= probeAfter
 	return !s.rested || !s.wire.Stale()
 }
+
+// twice counts bytes that were moved and are moved again.
+func (s *session) twice(n int64) { s.endpoint.stats.twice.Add(max(0, n)) }
 
 // reusable reports whether the session may serve another operation.
 func (s *session) reusable() bool { return s.ftp != nil && s.wire.InStep() && !s.wire.Altered() }

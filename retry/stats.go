@@ -52,7 +52,7 @@ func (c *counters) note(t *transaction, d decision) {
 	default:
 		c.replays[d.verdict.Class].Add(1)
 	}
-	if t.session == nil {
+	if t.session == nil || t.op.counts {
 		return
 	}
 	moved := t.session.moved()

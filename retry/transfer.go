@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/ftpretry/ftpretry/internal/wire"
+	"github.com/ftpretry/ftpretry/transient"
 )
 
 // upload is one STOR or APPE, over all its attempts.
@@ -18,8 +19,10 @@ type upload struct {
 	length int64 // of the source; -1 = not known
 	whole  bool  // the file will be what the source is, and nothing else
 	begun  bool  // the server has opened the file for this upload (150)
+	out    int64 // position in the source up to which bytes were handed to the network at most
 	sent   int64 // by the attempt that was answered 226
 	stored bool  // that answer came; what is left is to check
+	fresh  bool  // what is there must not be built upon
 	sum    *checksum
 }
 
@@ -27,7 +30,7 @@ type upload struct {
 // that a missing file is an error before anything is sent.
 func newUpload(verb, path string, src Source, verify VerifyMode) *upload {
 	u := &upload{src: src, verify: verify, length: -1, whole: verb == "STOR"}
-	u.operation = operation{verb: verb, path: path, invalid: checkPath(path), effect: verb, transfer: true}
+	u.operation = operation{verb: verb, path: path, invalid: checkPath(path), effect: verb, transfer: true, counts: true}
 	if u.invalid != nil {
 		return u
 	}
@@ -49,16 +52,58 @@ func newUpload(verb, path string, src Source, verify VerifyMode) *upload {
 	return u
 }
 
-// try is the attempt of a direct upload: from the start each time, because STOR
-// truncates.
+// try is an attempt of a direct upload.
 func (u *upload) try(_ context.Context, s *session) error {
 	if !u.stored {
-		err := u.send(s, 0, func(r io.Reader) error { return s.ftp.Stor(u.path, r) })
-		if err != nil {
+		if err := u.store(s, u.path); err != nil {
 			return err
 		}
 	}
 	return u.check(s, u.path, u.sent)
+}
+
+// store sends the content to name: from where an earlier attempt of this upload
+// has stopped, if that can be known, or else from the start.
+func (u *upload) store(s *session, name string) error {
+	at, err := u.resumeAt(s, name)
+	if err != nil {
+		return err
+	}
+	if at > 0 {
+		err := u.send(s, at, func(r io.Reader) error { return s.ftp.StorFrom(name, r, uint64(at)) })
+		x := s.wire.Exchange()
+		if err == nil || !s.wire.InStep() || !transient.RestartRefused(transient.Failure{Command: x.Command, Path: x.Path, Err: err}) {
+			return err
+		}
+		s.endpoint.noStorRest.Store(true)
+		s.twice(at) // what is there is sent again
+		u.out = 0
+	}
+	return u.send(s, 0, func(r io.Reader) error { return s.ftp.Stor(name, r) })
+}
+
+// resumeAt is where to go on with an upload that an earlier attempt has begun.
+// Only a file that this upload has opened itself, whose 150 was read, is built
+// upon, and only as far as bytes of it were sent: an old file's size says
+// nothing (tests: TestUploadsDoNotBuildUponAnOldFile, TestEveryFaultAtEveryStep).
+func (u *upload) resumeAt(s *session, name string) (int64, error) {
+	if !u.begun || u.out == 0 {
+		return 0, nil
+	}
+	at := int64(0)
+	if !u.fresh && !s.endpoint.noStorRest.Load() {
+		n, state, err := s.size(name)
+		if err != nil {
+			return 0, err
+		}
+		if state == sizeKnown && n <= u.out && (u.length < 0 || n <= u.length) {
+			at = n
+		}
+	}
+	s.twice(u.out - at)
+	u.progress = max(u.progress, at)
+	u.out = at
+	return at, nil
 }
 
 // check proves a finished upload.
@@ -68,7 +113,9 @@ func (u *upload) check(s *session, name string, want int64) error {
 	}
 	err := s.checkStored(name, want)
 	if err == nil {
-		err = s.checkHash(name, u.sum)
+		if err = s.checkHash(name, u.sum); err != nil {
+			u.fresh = true
+		}
 	}
 	var lie *mismatch
 	if errors.As(err, &lie) {
@@ -80,35 +127,72 @@ func (u *upload) check(s *session, name string, want int64) error {
 // send moves the source's content from offset on.
 func (u *upload) send(s *session, offset int64, store func(io.Reader) error) error {
 	s.aim(offset, u.length)
-	content, err := u.src.Open(offset)
-	if err != nil {
-		var stated *final
-		if errors.As(err, &stated) {
-			return err
-		}
-		return &wire.CallerError{Err: err}
+	if err := u.prepareHash(s, offset); err != nil {
+		return err
 	}
-	if content == nil {
-		return &wire.CallerError{Err: errors.New("source's Open returned neither a reader nor an error")}
-	}
-	defer content.Close()
-	u.sum = nil
-	if u.verify == VerifyHash && u.whole {
-		if u.sum = s.newChecksum(); u.sum != nil {
-			content = tee{content, u.sum}
-		}
-	}
-	before := s.wire.Moved().Out
-	err = store(plainReader(content))
-	u.begun = u.begun || s.wire.Begun()
+	content, err := u.open(offset)
 	if err != nil {
 		return err
 	}
-	u.sent = offset + s.wire.Moved().Out - before
+	defer content.Close()
+	if u.sum != nil {
+		content = tee{content, u.sum}
+	}
+	before := s.wire.Moved().Out
+	err = store(plainReader(content))
+	moved := s.wire.Moved().Out - before
+	u.begun = u.begun || s.wire.Begun()
+	u.out = max(u.out, offset+moved)
+	if err != nil {
+		return err
+	}
+	u.sent = offset + moved
 	if u.length >= 0 && u.sent != u.length {
 		return &wire.CallerError{Err: fmt.Errorf("source changed during the upload: it had %d bytes and gave %d", u.length, u.sent)}
 	}
 	u.stored = true
+	u.fresh = u.fresh || offset > 0 // should the size be wrong after all, the seam may be
+	return nil
+}
+
+// open opens the source; what it fails of is the caller's.
+func (u *upload) open(offset int64) (io.ReadCloser, error) {
+	content, err := u.src.Open(offset)
+	switch {
+	case err == nil && content == nil:
+		return nil, &wire.CallerError{Err: errors.New("source's Open returned neither a reader nor an error")}
+	case err == nil:
+		return content, nil
+	}
+	var stated *final
+	if errors.As(err, &stated) {
+		return nil, err
+	}
+	return nil, &wire.CallerError{Err: err}
+}
+
+// prepareHash begins the checksum of an upload from offset on: with
+// [VerifyHash], and for one that builds upon an earlier attempt, whose seam a
+// size does not prove.
+func (u *upload) prepareHash(s *session, offset int64) error {
+	u.sum = nil
+	if !u.whole || u.verify == VerifyNone || u.verify == VerifySize && offset == 0 {
+		return nil
+	}
+	if u.sum = s.newChecksum(); u.sum == nil || offset == 0 {
+		return nil
+	}
+	before, err := u.open(0)
+	if err != nil {
+		return err
+	}
+	defer before.Close()
+	switch n, err := io.CopyN(u.sum, before, offset); {
+	case err == io.EOF:
+		return &wire.CallerError{Err: fmt.Errorf("source changed during the upload: %d bytes of it were sent, and it has %d now", offset, n)}
+	case err != nil:
+		return &wire.CallerError{Err: err}
+	}
 	return nil
 }
 
@@ -126,9 +210,10 @@ func plainReader(r io.ReadCloser) io.Reader {
 	return struct{ io.Reader }{r}
 }
 
-// Stor uploads src to path on the server, replacing what is there. A replay
-// begins at the start again: STOR truncates. With [Atomic] the content goes to
-// a temporary name first, so that path always shows a whole file.
+// Stor uploads src to path on the server, replacing what is there. A replay goes
+// on where the server says that this upload has stopped (SIZE, REST), or begins
+// at the start again. With [Atomic] the content goes to a temporary name first,
+// so that path always shows a whole file.
 //
 // It succeeds when the server has answered 226 and, unless Config.Verify says
 // otherwise, reports as many bytes as were sent.
@@ -139,7 +224,7 @@ func (c *Client) Stor(ctx context.Context, path string, src Source) error {
 	}
 	err := c.do(ctx, u)
 	if err != nil && u.begun && callersFault(err) {
-		c.removePartial(ctx, path, u.length)
+		c.removePartial(ctx, path, u.out)
 	}
 	return err
 }
@@ -160,84 +245,6 @@ func (p *patch) try(_ context.Context, s *session) error {
 	return p.check(s, p.path, int64(p.offset)+p.sent)
 }
 
-// appending is one APPE. The file's size before tells what a failed attempt has
-// added to it, so that nothing is added twice.
-type appending struct {
-	*upload
-	base    int64 // size before the first attempt; -1 = not asked yet
-	out     int64 // of the source, what attempts have handed to the network at most
-	pending bool  // an attempt may have added something
-}
-
-func (a *appending) try(_ context.Context, s *session) error {
-	if a.stored {
-		return a.verified(s)
-	}
-	if a.base < 0 || a.pending {
-		if done, err := a.locate(s); done || err != nil {
-			return err
-		}
-	}
-	before := s.wire.Moved().Out
-	err := a.send(s, a.progress, func(r io.Reader) error { return s.ftp.Append(a.path, r) })
-	a.out = max(a.out, a.progress+s.wire.Moved().Out-before)
-	if err != nil {
-		a.pending = a.pending || s.wire.Begun() || s.wire.Exchange().Unknown()
-		return err
-	}
-	return a.verified(s)
-}
-
-// verified checks a finished append. Where the size is not the right one, what
-// is missing must be found out before anything else is sent.
-func (a *appending) verified(s *session) error {
-	err := a.check(s, a.path, a.base+a.sent)
-	a.pending = a.pending || !a.stored
-	return err
-}
-
-// locate asks for the file's size: the first time to know where the appended
-// bytes will begin, then to know how many of them are there.
-func (a *appending) locate(s *session) (done bool, err error) {
-	n, state, err := s.size(a.path)
-	if err != nil {
-		return false, err
-	}
-	if state == sizeUnknown {
-		return false, &final{reason: ErrOutcomeUnknown, err: errors.New(
-			"server reports no size: what an append has added could not be told")}
-	}
-	if a.base < 0 {
-		a.base = n
-		return false, nil
-	}
-	added := n - a.base
-	switch {
-	case added < 0, added > a.out:
-		return false, &final{reason: ErrOutcomeUnknown, err: fmt.Errorf(
-			"file had %d bytes before the append and has %d now, with %d sent: somebody else changed it", a.base, n, a.out)}
-	case added < a.progress:
-		return false, &final{reason: ErrOutcomeUnknown, err: fmt.Errorf(
-			"file shrank from %d to %d bytes during the append", a.base+a.progress, n)}
-	}
-	a.progress, a.pending = added, false
-	if a.length >= 0 && added == a.length {
-		a.sent = added
-		return true, nil
-	}
-	return false, nil
-}
-
-// Append adds src to the end of path on the server, creating it when it is not
-// there. Its size is asked for before, and after a failed attempt only what is
-// missing is sent, so that nothing is added twice. Where the server reports no
-// size, or somebody else changes the file meanwhile, the end is
-// [ErrOutcomeUnknown].
-func (c *Client) Append(ctx context.Context, path string, src Source) error {
-	u := newUpload("APPE", path, src, c.verify)
-	return c.do(ctx, &appending{upload: u, base: -1})
-}
-
 // callersFault reports whether an operation ended because of the caller's own
 // reader or writer.
 func callersFault(err error) bool {
@@ -251,11 +258,11 @@ func callersFault(err error) bool {
 // removePartial deletes what a direct upload has left that the caller's own
 // source broke off: it would look like a whole file. It is not deleted when it
 // is longer than what was sent of this upload, for then it is not that.
-func (c *Client) removePartial(ctx context.Context, path string, length int64) {
+func (c *Client) removePartial(ctx context.Context, path string, out int64) {
 	r := c.tidier()
 	op := operation{verb: "DELE", path: path, run: func(_ context.Context, s *session) error {
 		n, state, err := s.size(path)
-		if err != nil || state != sizeKnown || length >= 0 && n > length {
+		if err != nil || state != sizeKnown || n > out {
 			return err
 		}
 		return s.ftp.Delete(path)

@@ -79,12 +79,14 @@ func (d *Data) WriteTo(w io.Writer) (int64, error) {
 	}
 	buf := buffers.Get().(*[bufferSize]byte)
 	defer buffers.Put(buf)
+	defer d.keepLast()
 	var total int64
 	for {
 		n, err := d.Read(buf[:])
 		if n > 0 {
 			wrote, werr := w.Write(buf[:n])
 			total += int64(max(0, min(wrote, n)))
+			d.delivered = buf[:max(0, min(wrote, n))]
 			if werr == nil && wrote != n {
 				werr = io.ErrShortWrite
 			}
@@ -100,6 +102,16 @@ func (d *Data) WriteTo(w io.Writer) (int64, error) {
 		}
 	}
 }
+
+// keepLast takes what was delivered last out of a buffer that goes back to the
+// pool.
+func (d *Data) keepLast() {
+	d.s.last = append(d.s.last[:0], d.delivered[max(0, len(d.delivered)-lastBytes):]...)
+	d.delivered = d.s.last
+}
+
+// lastBytes is how many of the bytes delivered last are kept.
+const lastBytes = 1024
 
 // chunks moves one side to the other inside the kernel, a chunk at a time, so
 // that the stall deadline can be set anew and bytes are counted.

@@ -23,16 +23,17 @@ type Data struct {
 	conn net.Conn // raw, or TLS on it
 	tls  *tls.Conn
 
-	armedIn time.Time // when the read deadline was set last
-	user    time.Time // a deadline of the caller's; zero = none
-	in, out int64     // bytes of this connection
-	upload  bool      // it is written to
-	last    byte      // of what was received
-	shaken  bool      // the TLS handshake was done, or tried
-	eof     bool      // the server has ended it
-	failed  error     // what it failed of
-	caller  *CallerError
-	closed  bool
+	armedIn   time.Time // when the read deadline was set last
+	user      time.Time // a deadline of the caller's; zero = none
+	in, out   int64     // bytes of this connection
+	upload    bool      // it is written to
+	delivered []byte    // see Last
+	last      byte      // of what was received
+	shaken    bool      // the TLS handshake was done, or tried
+	eof       bool      // the server has ended it
+	failed    error     // what it failed of
+	caller    *CallerError
+	closed    bool
 }
 
 func (s *Session) newData(conn net.Conn) *Data {
@@ -53,6 +54,11 @@ func (s *Session) Data() *Data { return s.data }
 
 // Bytes returns the bytes received and sent on the connection so far.
 func (d *Data) Bytes() (in, out int64) { return d.in, d.out }
+
+// Last returns the last bytes that WriteTo has delivered, as many as it had at
+// hand when it ended, up to a KiB; none after a copy inside the kernel. They are
+// valid until the session's next transfer.
+func (d *Data) Last() []byte { return d.delivered }
 
 // CallerError returns the failure of the caller's reader or writer, nil if it
 // did not fail.

@@ -52,6 +52,7 @@ type Session struct {
 	peek  func() bool
 	until deadlineContext
 	feat  string
+	last  []byte // what Data.Last returns
 	tail  Tail
 
 	// Progress, if set, is called after bytes were moved over a data

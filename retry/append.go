@@ -1,0 +1,84 @@
+package retry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// appending is one APPE. The file's size before tells what a failed attempt has
+// added to it, so that nothing is added twice.
+type appending struct {
+	*upload
+	base    int64 // size before the first attempt; -1 = not asked yet
+	pending bool  // an attempt may have added something
+}
+
+func (a *appending) try(_ context.Context, s *session) error {
+	if a.stored {
+		return a.verified(s)
+	}
+	if a.base < 0 || a.pending {
+		if done, err := a.locate(s); done || err != nil {
+			return err
+		}
+	}
+	err := a.send(s, a.progress, func(r io.Reader) error { return s.ftp.Append(a.path, r) })
+	if err != nil {
+		a.pending = a.pending || s.wire.Begun() || s.wire.Exchange().Unknown()
+		return err
+	}
+	return a.verified(s)
+}
+
+// verified checks a finished append. Where the size is not the right one, what
+// is missing must be found out before anything else is sent.
+func (a *appending) verified(s *session) error {
+	err := a.check(s, a.path, a.base+a.sent)
+	a.pending = a.pending || !a.stored
+	return err
+}
+
+// locate asks for the file's size: the first time to know where the appended
+// bytes will begin, then to know how many of them are there.
+func (a *appending) locate(s *session) (done bool, err error) {
+	n, state, err := s.size(a.path)
+	if err != nil {
+		return false, err
+	}
+	if state == sizeUnknown {
+		return false, &final{reason: ErrOutcomeUnknown, err: errors.New(
+			"server reports no size: what an append has added could not be told")}
+	}
+	if a.base < 0 {
+		a.base = n
+		return false, nil
+	}
+	added := n - a.base
+	switch {
+	case added < 0, added > a.out:
+		return false, &final{reason: ErrOutcomeUnknown, err: fmt.Errorf(
+			"file had %d bytes before the append and has %d now, with %d sent: somebody else changed it", a.base, n, a.out)}
+	case added < a.progress:
+		return false, &final{reason: ErrOutcomeUnknown, err: fmt.Errorf(
+			"file shrank from %d to %d bytes during the append", a.base+a.progress, n)}
+	}
+	s.twice(a.out - added)
+	a.progress, a.out, a.pending = added, added, false
+	if a.length >= 0 && added == a.length {
+		a.sent = added
+		return true, nil
+	}
+	return false, nil
+}
+
+// Append adds src to the end of path on the server, creating it when it is not
+// there. Its size is asked for before, and after a failed attempt only what is
+// missing is sent, so that nothing is added twice. Where the server reports no
+// size, or somebody else changes the file meanwhile, the end is
+// [ErrOutcomeUnknown].
+func (c *Client) Append(ctx context.Context, path string, src Source) error {
+	u := newUpload("APPE", path, src, c.verify)
+	return c.do(ctx, &appending{upload: u, base: -1})
+}

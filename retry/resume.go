@@ -1,0 +1,196 @@
+package retry
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/jlaffaye/ftp"
+
+	"github.com/ftpretry/ftpretry/internal/wire"
+	"github.com/ftpretry/ftpretry/transient"
+)
+
+// mostTail is how many of the bytes delivered last are kept, to be compared
+// with what the server sends for them when the download goes on.
+const mostTail = 1024
+
+// remember keeps the end of what was delivered, of which last are the bytes
+// that are at hand.
+func (d *download) remember(last []byte) {
+	d.tail = append(d.tail[:0], last[max(0, len(last)-mostTail):]...)
+}
+
+// recall reads the end of what was delivered back from a file that was written
+// inside the kernel.
+func (d *download) recall() {
+	f, ok := d.dst.(*os.File)
+	if !ok || len(d.tail) > 0 || d.progress == 0 {
+		return
+	}
+	at, err := f.Seek(0, io.SeekCurrent)
+	k := min(at, d.progress, mostTail)
+	if err != nil || k <= 0 {
+		return
+	}
+	tail := make([]byte, k)
+	if n, _ := f.ReadAt(tail, at-k); int64(n) == k { // not if it is open for writing only
+		d.tail = tail
+	}
+}
+
+// open asks for the size, where that is still to be done, and starts the
+// transfer at the first byte that was not delivered.
+//
+// A replay asks for a little more than that, and compares: there are servers
+// that answer REST with 350 and start at 0 all the same, and files that change
+// and keep their size (test: TestADownloadGoesOnOnlyWhereItStopped).
+func (d *download) open(s *session) (*ftp.Response, error) {
+	if err := d.measure(s); err != nil {
+		return nil, err
+	}
+	if d.progress == 0 && d.verify == VerifyHash {
+		d.sum = s.newChecksum()
+	}
+	d.started = true
+	d.recall()
+	from := max(0, d.progress-int64(len(d.tail)))
+	if from > 0 && (d.noRest || s.endpoint.noRest.Load()) {
+		return d.skipTo(s, from)
+	}
+	s.aim(from, d.size)
+	resp, err := s.ftp.RetrFrom(d.path, uint64(from))
+	if err == nil {
+		if from == 0 && d.size < 0 {
+			d.size = s.wire.Announced()
+		}
+		return resp, d.seam(s, from, resp)
+	}
+	x := s.wire.Exchange()
+	if from > 0 && s.wire.InStep() && transient.RestartRefused(transient.Failure{Command: x.Command, Path: x.Path, Err: err}) {
+		s.endpoint.noRest.Store(true)
+		return d.skipTo(s, from)
+	}
+	return nil, err
+}
+
+// skipTo reads the file from its beginning and drops what comes before from.
+func (d *download) skipTo(s *session, from int64) (*ftp.Response, error) {
+	s.aim(0, d.size)
+	resp, err := s.ftp.Retr(d.path)
+	if err != nil {
+		return nil, err
+	}
+	n, err := io.CopyN(io.Discard, s.wire.Data(), from)
+	if err == nil {
+		return resp, d.seam(s, from, resp)
+	}
+	err = errors.Join(err, resp.Close())
+	if replyOf(err) == nil && errors.Is(err, io.EOF) {
+		return nil, d.changed(fmt.Errorf("%d bytes were delivered, but it ends after %d now", d.progress, n))
+	}
+	return nil, err
+}
+
+// seam reads the bytes between from and what was delivered, and compares them.
+func (d *download) seam(s *session, from int64, resp *ftp.Response) error {
+	k := int(d.progress - from)
+	if k == 0 || len(d.tail) < k {
+		return nil
+	}
+	again := make([]byte, k)
+	n, err := io.ReadFull(s.wire.Data(), again)
+	want := d.tail[len(d.tail)-k:]
+	switch {
+	case !bytes.Equal(again[:n], want[:n]):
+	case err == nil:
+		return nil
+	default:
+		err = errors.Join(err, resp.Close())
+		if replyOf(err) != nil || !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return err
+		}
+		// It ends, in order, before what was delivered of it.
+	}
+	// What is on the way now is of no use to anybody.
+	s.wire.Break(errSeam)
+	if data := s.wire.Data(); data != nil {
+		data.Abort()
+	}
+	if d.noRest || s.endpoint.noRest.Load() || from == 0 {
+		return d.changed(errSeam)
+	}
+	d.noRest = true
+	return &mismatch{text: errSeam.Error()}
+}
+
+var errSeam = errors.New("what the server sends does not continue what was delivered")
+
+// measure asks for the file's size: before the first attempt, to know when it
+// is complete, and before each replay, to know that it is still the same file.
+// Its time is compared too, where it is known.
+func (d *download) measure(s *session) error {
+	replay := d.started && d.progress > 0
+	if d.ascii || d.verify == VerifyNone && !replay && !d.dated || d.asked && !replay {
+		return nil
+	}
+	if err := d.date(s, replay); err != nil {
+		return err
+	}
+	n, state, err := s.size(d.path)
+	if err != nil {
+		return err
+	}
+	if state != sizeKnown {
+		// RETR will say whether it is there. A file whose size cannot be had
+		// any more cannot be known to be the same one.
+		if replay && d.asked {
+			return d.changed(errors.New("the server no longer reports its size"))
+		}
+		return nil
+	}
+	switch {
+	case d.progress > n:
+		return d.changed(fmt.Errorf("%d bytes were delivered, but it has %d now", d.progress, n))
+	case replay && d.size >= 0 && n != d.size:
+		return d.changed(fmt.Errorf("it had %d bytes and has %d now", d.size, n))
+	}
+	d.size, d.asked, d.total = n, true, n
+	return nil
+}
+
+// date asks for the file's time, where it is wanted or a replay is to be
+// compared with what another will find.
+func (d *download) date(s *session, replay bool) error {
+	if !s.ftp.IsGetTimeSupported() || !replay && !d.dated {
+		return nil
+	}
+	t, err := s.ftp.GetTime(d.path)
+	switch {
+	case err != nil && (replyOf(err) == nil && !s.wire.InStep() || replyOf(err) != nil && !refused(err)):
+		return err
+	case err != nil:
+		return nil
+	case replay && !d.mtime.IsZero() && !t.Equal(d.mtime):
+		return d.changed(fmt.Errorf("it was changed at %s", t.Format("2006-01-02 15:04:05")))
+	}
+	d.mtime = t
+	return nil
+}
+
+// changed starts over where the destination can be emptied, and gives up where
+// it cannot.
+func (d *download) changed(why error) error {
+	if d.rewind == nil {
+		return &final{reason: ErrChanged, err: why}
+	}
+	if err := d.rewind(); err != nil {
+		return &wire.CallerError{Err: err}
+	}
+	d.progress, d.size, d.asked, d.total = 0, -1, false, 0
+	d.mtime, d.tail, d.noRest = time.Time{}, d.tail[:0], false
+	return &mismatch{text: "file changed: " + why.Error(), reason: ErrChanged}
+}
