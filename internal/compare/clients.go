@@ -79,9 +79,13 @@ func careful(ctx context.Context, srv *retrytest.Server, j job) (got string, err
 	return got, backoff.Retry(once, patience(ctx))
 }
 
-// ours is this library with the defaults of every setting.
+// ours is this library with the defaults of every setting but the jitter: the
+// report must not depend on chance.
 func ours(ctx context.Context, srv *retrytest.Server, j job) (got string, err error) {
-	c, err := retry.New(retry.Config{Addr: srv.Addr(), Dial: srv.Dial, User: user, Password: password})
+	c, err := retry.New(retry.Config{
+		Addr: srv.Addr(), Dial: srv.Dial, User: user, Password: password,
+		Policy: policy.Policy{Jitter: -1},
+	})
 	if err != nil {
 		return "", err
 	}
@@ -90,9 +94,10 @@ func ours(ctx context.Context, srv *retrytest.Server, j job) (got string, err er
 }
 
 // patience is the default policy of package backoff, with as many attempts as
-// ours.
+// ours and, like ours, without jitter.
 func patience(ctx context.Context) backoff.BackOff {
-	return backoff.WithContext(backoff.WithMaxRetries(backoff.NewExponentialBackOff(), attempts-1), ctx)
+	waits := backoff.NewExponentialBackOff(backoff.WithRandomizationFactor(0))
+	return backoff.WithContext(backoff.WithMaxRetries(waits, attempts-1), ctx)
 }
 
 // final keeps backoff.Retry from trying again after a 5xx.

@@ -62,6 +62,7 @@ func calm(t *testing.T, c client, j job) (commands []string) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := server(t)
 		got, err := c.run(t.Context(), srv, j)
+		synctest.Wait()
 		tree, unread := harvest(srv)
 		if unread != nil {
 			t.Fatal(unread)
@@ -121,6 +122,7 @@ func try(t *testing.T, c client, tr trial) result {
 			return
 		}
 		r.took = time.Since(began)
+		synctest.Wait() // a client may leave before the server has read its QUIT
 		tree, unread := harvest(srv)
 		if unread != nil {
 			t.Fatal(unread)

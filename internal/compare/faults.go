@@ -59,13 +59,7 @@ func dataFaults(at int64) []fault {
 }
 
 // faultNames are the names of all faults, in the order of the report.
-func faultNames() []string {
-	var names []string
-	for _, f := range append(commandFaults(), dataFaults(0)...) {
-		names = append(names, f.name)
-	}
-	return names
-}
+func faultNames() []string { return namesOf(append(commandFaults(), dataFaults(0)...)) }
 
 // offsets are where a data connection is cut: for files anywhere up to the very
 // end, for the short listings within a line. A cut between two lines is left
@@ -96,4 +90,12 @@ func faultsAt(verb string) []fault {
 func untellable(verb string, f retrytest.Fault) bool {
 	listing := verb == "MLSD" || verb == "LIST" || verb == "NLST"
 	return listing && f.Data == retrytest.FIN && f.At == 0 && strings.HasPrefix(f.Reply, "226")
+}
+
+func namesOf(faults []fault) []string {
+	var names []string
+	for _, f := range faults {
+		names = append(names, f.name)
+	}
+	return names
 }
