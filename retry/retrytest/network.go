@@ -25,6 +25,14 @@ type listener interface {
 	SetDeadline(time.Time) error
 }
 
+// place returns the network to listen in, and the port for control connections.
+func place(inMemory bool) (in network, port int) {
+	if inMemory {
+		return newMemory(), 21
+	}
+	return loopback{}, 0
+}
+
 // loopback is the network of real sockets.
 type loopback struct{}
 

@@ -62,8 +62,6 @@ func newSession(srv *Server, id int, conn net.Conn) *session {
 
 // run is the life of the session.
 func (s *session) run() {
-	defer s.srv.done.Done()
-	defer s.srv.leave(s)
 	defer func() { _ = s.raw.Close() }()
 	defer s.transfers.Wait()
 	defer s.hangUp()
@@ -138,23 +136,31 @@ func (s *session) opening(f *Fault) string {
 
 var errLong = errors.New("line too long")
 
-// next reads a command line (RFC 959 section 5.3).
+// next reads a command line.
 func (s *session) next() (verb, arg string, err error) {
-	line, err := s.in.ReadSlice('\n')
-	if errors.Is(err, bufio.ErrBufferFull) {
-		for errors.Is(err, bufio.ErrBufferFull) {
-			_, err = s.in.ReadSlice('\n')
-		}
-		if err == nil {
-			err = errLong
-		}
-		return "", "", err
-	}
+	line, err := readCommand(s.in)
 	if err != nil {
 		return "", "", err
 	}
 	verb, arg = parse(line)
 	return verb, arg, nil
+}
+
+// readCommand reads a command line (RFC 959 section 5.3), with its end. One
+// that does not fit into the reader's buffer is read away, and is errLong.
+// The line is valid until the next read.
+func readCommand(in *bufio.Reader) ([]byte, error) {
+	line, err := in.ReadSlice('\n')
+	if !errors.Is(err, bufio.ErrBufferFull) {
+		return line, err
+	}
+	for errors.Is(err, bufio.ErrBufferFull) {
+		_, err = in.ReadSlice('\n')
+	}
+	if err != nil {
+		return nil, err
+	}
+	return nil, errLong
 }
 
 // parse splits a command line. Telnet's interrupt and data mark, which some

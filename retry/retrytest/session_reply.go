@@ -24,11 +24,16 @@ func (s *session) write(text string) {
 	if text == "" || s.mute {
 		return
 	}
-	s.line = s.line[:0]
-	for line := range strings.SplitSeq(text, "\n") {
-		s.line = append(append(s.line, line...), '\r', '\n')
-	}
+	s.line = appendReply(s.line[:0], text)
 	_, _ = s.conn.Write(s.line) // a client that is gone shows in the next read
+}
+
+// appendReply adds lines separated by \n in the form they are sent in.
+func appendReply(to []byte, text string) []byte {
+	for line := range strings.SplitSeq(text, "\n") {
+		to = append(append(to, line...), '\r', '\n')
+	}
+	return to
 }
 
 // push sends an unasked reply if the session is waiting for a command.
