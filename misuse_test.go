@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -87,13 +88,13 @@ func TestMistakesInACallAreErrorsAndNothingIsSent(t *testing.T) {
 		want string
 		is   error
 	}{
-		"a path with LF":             {func() error { return c.Delete(ctx, "a\nb") }, `DELE "a\nb": permanent failure: path cannot be sent over FTP: it holds CR, LF or NUL`, retry.ErrPath},
-		"a path with CR":             {func() error { return c.Stor(ctx, "a\rb", content) }, `STOR "a\rb": permanent failure: path cannot be sent over FTP: it holds CR, LF or NUL`, retry.ErrPath},
-		"a path with NUL":            {func() error { _, err := c.List(ctx, "a\x00b"); return err }, `LIST "a\x00b": permanent failure: path cannot be sent over FTP: it holds CR, LF or NUL`, retry.ErrPath},
-		"an empty path":              {func() error { return c.MakeDir(ctx, "") }, `MKD: permanent failure: path cannot be sent over FTP: it is empty`, retry.ErrPath},
-		"a rename to LF":             {func() error { return c.Rename(ctx, "a", "b\n") }, `RNFR a: permanent failure: path cannot be sent over FTP: it holds CR, LF or NUL`, retry.ErrPath},
-		"removing an empty path":     {func() error { return c.RemoveDirRecur(ctx, "") }, `LIST: permanent failure: path cannot be sent over FTP: it is empty`, retry.ErrPath},
-		"an empty path for a time":   {func() error { return c.SetTime(ctx, "", time.Now()) }, `MFMT: permanent failure: path cannot be sent over FTP: it is empty`, retry.ErrPath},
+		"a path with LF":             {func() error { return c.Delete(ctx, "a\nb") }, `DELE "a\nb": permanent failure: cannot be sent over FTP: it holds CR, LF or NUL`, retry.ErrPath},
+		"a path with CR":             {func() error { return c.Stor(ctx, "a\rb", content) }, `STOR "a\rb": permanent failure: cannot be sent over FTP: it holds CR, LF or NUL`, retry.ErrPath},
+		"a path with NUL":            {func() error { _, err := c.List(ctx, "a\x00b"); return err }, `LIST "a\x00b": permanent failure: cannot be sent over FTP: it holds CR, LF or NUL`, retry.ErrPath},
+		"an empty path":              {func() error { return c.MakeDir(ctx, "") }, `MKD: permanent failure: cannot be sent over FTP: it is empty`, retry.ErrPath},
+		"a rename to LF":             {func() error { return c.Rename(ctx, "a", "b\n") }, `RNFR a: permanent failure: cannot be sent over FTP: it holds CR, LF or NUL`, retry.ErrPath},
+		"removing an empty path":     {func() error { return c.RemoveDirRecur(ctx, "") }, `LIST: permanent failure: cannot be sent over FTP: it is empty`, retry.ErrPath},
+		"an empty path for a time":   {func() error { return c.SetTime(ctx, "", time.Now()) }, `MFMT: permanent failure: cannot be sent over FTP: it is empty`, retry.ErrPath},
 		"no source":                  {func() error { return c.Stor(ctx, "a", nil) }, `STOR a: permanent failure: source is nil: use retry.File, Bytes, ReaderAt, Seeker or Reader`, retry.ErrSource},
 		"a source of no reader":      {func() error { return c.Append(ctx, "a", retry.Reader(nil)) }, `APPE a: permanent failure: source is nil: use retry.File, Bytes, ReaderAt, Seeker or Reader`, retry.ErrSource},
 		"no destination":             {func() error { _, err := c.Retr(ctx, "a", nil); return err }, `RETR a: permanent failure: destination is nil: use io.Discard to drop the data`, nil},
@@ -105,6 +106,24 @@ func TestMistakesInACallAreErrorsAndNothingIsSent(t *testing.T) {
 		"a local name that is not":   {func() error { return c.RetrFile(ctx, "a", "/no/such/file") }, `RETR a: permanent failure: open /no/such/file.part: no such file or directory`, nil},
 		"a source of negative size":  {func() error { return c.Stor(ctx, "a", retry.ReaderAt(strings.NewReader("x"), -1)) }, `STOR a: permanent failure: source size is -1: want 0 or more`, nil},
 		"a policy that is not valid": {func() error { return c.WithPolicy(policy.Policy{Jitter: 2}).Delete(ctx, "a") }, `DELE a: permanent failure: policy: jitter "2": want at most 1, or a negative number for none`, nil},
+		"an upload mode that is not": {func() error { return c.WithUpload(7).Stor(ctx, "a", content) }, `STOR a: permanent failure: config: Upload is 7: want Direct or Atomic`, nil},
+		"NUL in a command of Do": {func() error {
+			return c.Do(ctx, func(_ context.Context, conn *serverConn) error { return conn.Delete("a\x00b") })
+		}, `DO: permanent failure: command contains NUL: not sent`, nil},
+		"a client that nobody made": {func() error { var z retry.Client; _ = z.Stats(); _ = z.Close(); return z.Delete(ctx, "a") }, `DELE a: permanent failure: made by nobody: use New or Dial`, nil},
+		"a reader of a zero client": {func() error { var z retry.Client; _, err := z.Open(ctx, "a"); return err }, `RETR a: permanent failure: made by nobody: use New or Dial`, nil},
+		"a tree of a zero client":   {func() error { var z retry.Client; return z.RemoveDirRecur(ctx, "a") }, `LIST a: permanent failure: made by nobody: use New or Dial`, nil},
+		"a Conn that nobody made": {func() error {
+			var z retry.Conn
+			z.IsGetTimeSupported()
+			_ = z.Quit()
+			_ = z.Login("a", "b")
+			_, _ = z.Retr("a")
+			_ = z.Stor("a", nil)
+			return z.Delete("a")
+		}, `DELE a: permanent failure: made by nobody: use New or Dial`, nil},
+		"a local name that is empty": {func() error { return c.RetrFile(ctx, "a", "") }, `RETR a: permanent failure: local name is empty`, nil},
+		"a local directory to fill":  {func() error { return c.RetrFile(ctx, "a", os.TempDir()) }, `RETR a: permanent failure: ` + os.TempDir() + ` is a directory: give the name of a file`, nil},
 		"a client that is closed":    {func() error { return closed.Delete(ctx, "a") }, `DELE a: permanent failure: closed: make a new one`, retry.ErrClosed},
 		"a closed client's Open":     {func() error { _, err := closed.Open(ctx, "a"); return err }, `RETR a: permanent failure: closed: make a new one`, retry.ErrClosed},
 	} {
@@ -116,6 +135,11 @@ func TestMistakesInACallAreErrorsAndNothingIsSent(t *testing.T) {
 			assert.Equal(t, retry.ErrPermanent, e.Reason)
 			if test.is != nil {
 				require.ErrorIs(t, err, test.is)
+			}
+			if name == "NUL in a command of Do" {
+				assert.NotContains(t, strings.Join(srv.Commands(), " "), "DELE")
+				srv.ResetLog()
+				return
 			}
 			assert.Empty(t, srv.Commands(), "something was sent")
 		})

@@ -51,6 +51,9 @@ func (a *atomicUpload) try(_ context.Context, s *session) error {
 		if err := a.check(s, a.temp, a.sent); err != nil {
 			return err
 		}
+		if err := a.setTime(s, a.temp); err != nil {
+			return err
+		}
 		a.checked = true
 	}
 	if a.renaming {

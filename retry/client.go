@@ -52,30 +52,45 @@ func (c *Client) WithHooks(h Hooks) *Client {
 }
 
 // WithUpload returns a client that uses the same connections and uploads
-// otherwise.
+// otherwise. A mode that does not exist ends every operation with that error.
 func (c *Client) WithUpload(mode UploadMode) *Client {
 	other := *c
 	other.upload = mode
+	if mode < Direct || mode > Atomic {
+		other.mistake = errUpload(mode)
+	}
 	return &other
 }
 
 // Stats returns what was done over the client's connections since New, by all
 // clients that share them.
-func (c *Client) Stats() Stats { return c.stats.snapshot() }
+func (c *Client) Stats() Stats {
+	if c.stats == nil {
+		return Stats{}
+	}
+	return c.stats.snapshot()
+}
 
 // Close ends the idle connections and refuses further operations, for every
 // client that shares them. Operations under way finish their attempt. It
 // returns nil, within about a second, and may be called twice.
 func (c *Client) Close() error {
-	c.pool.close()
+	if c.pool != nil {
+		c.pool.close()
+	}
 	return nil
 }
+
+// errZero is what a Client or Conn that nobody has made is good for.
+var errZero = errors.New("made by nobody: use New or Dial")
 
 var errNilContext = errors.New("context is nil: use context.Background()")
 
 // usable is why an operation cannot be run at all, nil if it can.
 func (r *runner) usable(ctx context.Context, op *operation) error {
 	switch {
+	case r.stats == nil:
+		return errZero
 	case op.invalid != nil:
 		return op.invalid
 	case r.mistake != nil:

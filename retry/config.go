@@ -141,7 +141,7 @@ func (c *Config) settle() error {
 		return err
 	}
 	if c.Upload < Direct || c.Upload > Atomic {
-		return &ConfigError{"Upload", strconv.Itoa(int(c.Upload)), "Direct or Atomic"}
+		return errUpload(c.Upload)
 	}
 	if c.Verify < VerifySize || c.Verify > VerifyHash {
 		return &ConfigError{"Verify", strconv.Itoa(int(c.Verify)), "VerifySize, VerifyNone or VerifyHash"}
@@ -151,6 +151,10 @@ func (c *Config) settle() error {
 	}
 	c.FTP = append([]ftp.DialOption(nil), c.FTP...)
 	return c.tryOptions()
+}
+
+func errUpload(mode UploadMode) error {
+	return &ConfigError{"Upload", strconv.Itoa(int(mode)), "Direct or Atomic"}
 }
 
 // settleAddr completes Addr with its port.

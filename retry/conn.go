@@ -67,7 +67,9 @@ func (c *Conn) Login(user, password string) error {
 	if op.invalid == nil {
 		op.invalid = c.line.open()
 	}
-	c.line.forget()
+	if op.invalid == nil {
+		c.line.forget()
+	}
 	if err := c.do(c.ctx, op); err != nil {
 		return err
 	}
@@ -88,8 +90,10 @@ func (c *Conn) Logout() error {
 // Quit ends the session and the Conn. It returns nil: what could be lost is
 // nothing.
 func (c *Conn) Quit() error {
-	c.line.quit()
-	c.cancel(ErrClosed)
+	if c.line != nil {
+		c.line.quit()
+		c.cancel(ErrClosed)
+	}
 	return nil
 }
 

@@ -30,7 +30,7 @@ var (
 var (
 	ErrClosed      = errors.New("closed: make a new one")
 	ErrNotLoggedIn = errors.New("not logged in: call Login first")
-	ErrPath        = errors.New("path cannot be sent over FTP")
+	ErrPath        = errors.New("cannot be sent over FTP")
 	ErrSource      = errors.New("source is nil: use retry.File, Bytes, ReaderAt, Seeker or Reader")
 	ErrInUse       = errors.New("a download is open on this Conn: close its Response first")
 )

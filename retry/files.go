@@ -2,126 +2,201 @@ package retry
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
-	"path"
 	"path/filepath"
-	"strings"
+	"time"
 
-	"github.com/jlaffaye/ftp"
+	"github.com/ftpretry/ftpretry/internal/wire"
 )
 
-// partSuffix ends the name of a download that is not complete yet.
-const partSuffix = ".part"
+const (
+	// partSuffix ends the name of a download that is not complete yet.
+	partSuffix = ".part"
+	// infoSuffix ends the name of what is known of the file it is a part of.
+	infoSuffix = ".part.info"
+)
 
 // StorFile uploads the local file to path on the server, as Stor does with
-// File(local).
+// File(local), and gives it the modification time of the local file where the
+// server can set one (MFMT, or MDTM where the option ftp.DialWithWritingMDTM
+// says so).
 func (c *Client) StorFile(ctx context.Context, path, local string) error {
-	return c.Stor(ctx, path, File(local))
+	u := newUpload("STOR", path, File(local), c.verify)
+	if info, err := os.Stat(local); err == nil {
+		u.mtime = info.ModTime()
+	}
+	return c.stor(ctx, u)
+}
+
+// partInfo is what a ".part" file is a part of.
+type partInfo struct {
+	Addr, Path string
+	Size       int64
+	Time       time.Time // of the last modification, as MDTM tells it
+}
+
+// fileDownload is a RETR into a local file.
+type fileDownload struct {
+	*download
+	addr, local string
+	f           *os.File
+	old         int64 // bytes of the ".part" file that an earlier run has left and that are built upon
 }
 
 // RetrFile downloads path into the local file. The content is written to local
-// with ".part" added, made durable (fsync) and renamed when it is complete, so
-// that local is never a half-written file; what was there under that name is
-// replaced. On failure the ".part" file is removed.
+// with ".part" added, made durable (fsync), given the file's modification time
+// where the server tells it, and renamed when it is complete: local is never a
+// half-written file, and what was there before is replaced only by a whole one.
+//
+// A download that fails leaves its ".part" file, with a ".part.info" beside it
+// that says of what. The next RetrFile of the same path continues it, if size
+// and modification time on the server are still the same, and starts over if
+// they are not; where the server tells no time, nothing is left. Two downloads
+// into one local file at a time are refused on systems that have flock.
 func (c *Client) RetrFile(ctx context.Context, path, local string) error {
-	part := local + partSuffix
-	d := newDownload(path, nil, c.verify)
-	f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o666)
-	if err != nil {
-		d.invalid = errors.Join(d.invalid, err)
-		return c.do(ctx, d)
+	d := &fileDownload{download: newDownload(path, nil, c.verify), addr: c.pool.addr(), local: local}
+	d.dated = true
+	if d.invalid == nil {
+		d.invalid = d.open()
 	}
-	d.dst, d.rewind = f, rewinder(f)
-	if err = c.do(ctx, d); err == nil {
-		err = keep(f, local)
-	} else {
-		err = errors.Join(err, f.Close())
-	}
-	if err != nil {
-		_ = os.Remove(part)
+	err := c.do(ctx, d)
+	if d.f != nil {
+		d.leave(err)
 	}
 	return err
 }
 
-// keep makes f durable and gives it its final name.
-func keep(f *os.File, name string) error {
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("download is complete but could not be made durable: %w", err)
+// open opens the ".part" file and finds out whether it can be built upon.
+func (d *fileDownload) open() error {
+	if d.local == "" {
+		return errors.New("local name is empty")
 	}
-	if err := os.Rename(f.Name(), name); err != nil {
-		return fmt.Errorf("download is complete but could not be renamed: %w", err)
+	if info, err := os.Stat(d.local); err == nil && info.IsDir() {
+		return fmt.Errorf("%s is a directory: give the name of a file", d.local)
 	}
-	dir, err := os.Open(filepath.Dir(name))
+	f, err := os.OpenFile(d.local+partSuffix, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
-		return nil // a directory that cannot be read cannot be synced
-	}
-	_ = dir.Sync() // not every system can
-	return dir.Close()
-}
-
-// deepest bounds how far RemoveDirRecur goes down: a server can make up a tree
-// without end.
-const deepest = 200
-
-// RemoveDirRecur removes a directory and all that is in it, each entry by an
-// operation of its own, so that a failure half-way costs no more than the entry
-// at hand and the call can be made again. Symbolic links are removed, not
-// followed.
-func (c *Client) RemoveDirRecur(ctx context.Context, path string) error {
-	return c.removeTree(ctx, path, 0)
-}
-
-// removeTree is RemoveDirRecur for Client and Conn.
-func (r *runner) removeTree(ctx context.Context, dir string, depth int) error {
-	if depth > deepest {
-		return &Error{Op: "RMD", Path: dir, Verdict: invalidVerdict, Reason: ErrPermanent, Err: fmt.Errorf("directories are nested more than %d deep", deepest)}
-	}
-	list := listing(dir)
-	if list.invalid == nil {
-		list.invalid = checkPath(dir)
-	}
-	if err := r.do(ctx, list); err != nil {
 		return err
 	}
-	for _, e := range list.answer {
-		if own(e) {
-			continue
-		}
-		if err := checkName(e.Name); err != nil {
-			return &Error{Op: "RMD", Path: dir, Verdict: invalidVerdict, Reason: ErrPermanent, Err: err}
-		}
-		if err := r.removeEntry(ctx, path.Join(dir, e.Name), e.Type, depth); err != nil {
-			return err
-		}
+	if err := lock(f); err != nil {
+		_ = f.Close()
+		return fmt.Errorf("%s is being written by another download: %w", f.Name(), err)
 	}
-	return r.do(ctx, removing("RMD", dir))
+	d.f, d.dst = f, f
+	d.rewind = d.restart
+	return d.recognise()
 }
 
-// own reports whether an entry of a listing is the directory itself or its
-// parent. Some servers list them under their whole path (RFC 3659, section
-// 7.5.1).
-func own(e *ftp.Entry) bool {
-	return e.Name == "." || e.Name == ".." || e.Type == ftp.EntryTypeFolder && strings.HasPrefix(e.Name, "/")
-}
-
-// removeEntry removes one entry of a directory. What is listed as a directory
-// may be a symbolic link to one, which pure-ftpd does not tell apart in MLSD:
-// DELE removes a link and is refused for a directory, so it is tried first.
-func (r *runner) removeEntry(ctx context.Context, name string, kind ftp.EntryType, depth int) error {
-	err := r.do(ctx, removing("DELE", name))
-	if err == nil || kind != ftp.EntryTypeFolder || !refused(err) {
+// recognise prepares to continue what an earlier run has left.
+func (d *fileDownload) recognise() error {
+	stat, err := d.f.Stat()
+	if err != nil {
 		return err
 	}
-	return r.removeTree(ctx, name, depth+1)
+	if !stat.Mode().IsRegular() {
+		return fmt.Errorf("%s is not a regular file", d.f.Name())
+	}
+	var known partInfo
+	text, err := os.ReadFile(d.local + infoSuffix)
+	if err == nil {
+		err = json.Unmarshal(text, &known)
+	}
+	if err != nil || known.Addr != d.addr || known.Path != d.path || known.Time.IsZero() || stat.Size() > known.Size || stat.Size() == 0 {
+		return d.restart()
+	}
+	d.old = stat.Size()
+	d.progress, d.size, d.asked, d.mtime, d.started = d.old, known.Size, true, known.Time, true
+	_, err = d.f.Seek(d.old, io.SeekStart)
+	return err
 }
 
-// checkName refuses a name from a listing that is not one: it could lead out of
-// the directory it was listed in.
-func checkName(name string) error {
-	if name == "" || name != path.Base(name) || checkText(name) != nil {
-		return fmt.Errorf("server lists %q, which is not a name", name)
+// restart empties the ".part" file.
+func (d *fileDownload) restart() error {
+	d.old = 0
+	if err := d.f.Truncate(0); err != nil {
+		return err
+	}
+	_, err := d.f.Seek(0, io.SeekStart)
+	return err
+}
+
+// try is one attempt, up to the final name.
+func (d *fileDownload) try(ctx context.Context, s *session) error {
+	if err := d.measure(s); err != nil {
+		return err
+	}
+	d.measured = true
+	if err := d.note(); err != nil {
+		return &wire.CallerError{Err: err}
+	}
+	if d.old > 0 && d.sum == nil && d.verify == VerifyHash {
+		if d.sum = s.newChecksum(); d.sum != nil {
+			if _, err := io.Copy(d.sum, io.NewSectionReader(d.f, 0, d.old)); err != nil {
+				return &wire.CallerError{Err: err}
+			}
+		}
+	}
+	if err := d.download.try(ctx, s); err != nil {
+		return err
+	}
+	if err := d.keep(); err != nil {
+		return &wire.CallerError{Err: err}
 	}
 	return nil
+}
+
+// note writes down what the ".part" file will be a part of, before its first
+// byte.
+func (d *fileDownload) note() error {
+	if d.progress > 0 {
+		return nil
+	}
+	if d.mtime.IsZero() || d.size < 0 {
+		return d.forget()
+	}
+	text, err := json.Marshal(partInfo{Addr: d.addr, Path: d.path, Size: d.size, Time: d.mtime})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(d.local+infoSuffix, text, 0o666)
+}
+
+// forget removes what is known of the ".part" file.
+func (d *fileDownload) forget() error {
+	if err := os.Remove(d.local + infoSuffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// keep makes the file durable and gives it its final name.
+func (d *fileDownload) keep() error {
+	if err := d.f.Sync(); err != nil {
+		return fmt.Errorf("download is complete but could not be made durable: %w", err)
+	}
+	if !d.mtime.IsZero() {
+		_ = os.Chtimes(d.f.Name(), time.Time{}, d.mtime) // where the file system can
+	}
+	if err := os.Rename(d.f.Name(), d.local); err != nil {
+		return fmt.Errorf("download is complete but could not be renamed: %w", err)
+	}
+	_ = d.forget()
+	if dir, err := os.Open(filepath.Dir(d.local)); err == nil {
+		_ = dir.Sync() // not every system can
+		_ = dir.Close()
+	}
+	return nil
+}
+
+// leave closes the ".part" file, and removes it where it is of no use.
+func (d *fileDownload) leave(err error) {
+	if err != nil && (d.progress == 0 || d.mtime.IsZero()) {
+		_ = os.Remove(d.f.Name())
+		_ = d.forget()
+	}
+	_ = d.f.Close()
 }

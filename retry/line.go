@@ -34,6 +34,8 @@ const mostDirs = 64
 
 func (l *line) open() error {
 	switch {
+	case l == nil:
+		return errZero
 	case l.closed.Load():
 		return ErrClosed
 	case l.inUse:
@@ -71,6 +73,9 @@ func (l *line) moved(dir string) {
 
 // features asks the session; one that has ended is remembered.
 func (l *line) features() features {
+	if l == nil {
+		return features{}
+	}
 	if s := l.session.Load(); l.in && s != nil {
 		l.known = features{s.ftp.IsTimePreciseInList(), s.ftp.IsGetTimeSupported(), s.ftp.IsSetTimeSupported()}
 	}

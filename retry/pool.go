@@ -28,6 +28,14 @@ func newPool(e *endpoint) *pool {
 	return &pool{endpoint: e, places: make(chan struct{}, e.cfg.MaxConns), closed: make(chan struct{})}
 }
 
+// addr is the server's address; "" for no pool.
+func (p *pool) addr() string {
+	if p == nil {
+		return ""
+	}
+	return p.endpoint.cfg.Addr
+}
+
 // take implements keeper.
 func (p *pool) take(ctx context.Context, now time.Time, fresh bool) (*session, error) {
 	if err := p.enter(ctx); err != nil {

@@ -49,9 +49,12 @@ func (d *download) recall() {
 // that answer REST with 350 and start at 0 all the same, and files that change
 // and keep their size (test: TestADownloadGoesOnOnlyWhereItStopped).
 func (d *download) open(s *session) (*ftp.Response, error) {
-	if err := d.measure(s); err != nil {
-		return nil, err
+	if !d.measured {
+		if err := d.measure(s); err != nil {
+			return nil, err
+		}
 	}
+	d.measured = false
 	if d.progress == 0 && d.verify == VerifyHash {
 		d.sum = s.newChecksum()
 	}

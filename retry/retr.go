@@ -18,13 +18,14 @@ type download struct {
 	rewind func() error
 	sum    *checksum
 
-	size    int64     // on the server, when the download began; -1 = not known
-	asked   bool      // size was asked for
-	dated   bool      // the time is wanted from the start
-	mtime   time.Time // on the server; zero = not known
-	started bool      // an attempt has got as far as RETR
-	tail    []byte    // the last bytes that were delivered
-	noRest  bool      // the server did not continue where it was asked to
+	size     int64     // on the server, when the download began; -1 = not known
+	asked    bool      // size was asked for
+	dated    bool      // the time is wanted from the start
+	mtime    time.Time // on the server; zero = not known
+	started  bool      // an attempt has got as far as RETR
+	tail     []byte    // the last bytes that were delivered
+	measured bool      // in the attempt at hand
+	noRest   bool      // the server did not continue where it was asked to
 }
 
 func newDownload(path string, dst io.Writer, verify VerifyMode) *download {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/ftpretry/ftpretry/internal/wire"
 	"github.com/ftpretry/ftpretry/transient"
@@ -24,6 +25,7 @@ type upload struct {
 	stored bool  // that answer came; what is left is to check
 	fresh  bool  // what is there must not be built upon
 	sum    *checksum
+	mtime  time.Time // to be given to the file; zero = none
 }
 
 // newUpload prepares verb on path. The source is asked for its size now, so
@@ -59,7 +61,18 @@ func (u *upload) try(_ context.Context, s *session) error {
 			return err
 		}
 	}
-	return u.check(s, u.path, u.sent)
+	if err := u.check(s, u.path, u.sent); err != nil {
+		return err
+	}
+	return u.setTime(s, u.path)
+}
+
+// setTime gives the file the time that it is to have, where the server can.
+func (u *upload) setTime(s *session, name string) error {
+	if u.mtime.IsZero() || !s.ftp.IsSetTimeSupported() {
+		return nil
+	}
+	return keepReplies(s.ftp.SetTime(name, u.mtime))
 }
 
 // store sends the content to name: from where an earlier attempt of this upload
@@ -218,13 +231,16 @@ func plainReader(r io.ReadCloser) io.Reader {
 // It succeeds when the server has answered 226 and, unless Config.Verify says
 // otherwise, reports as many bytes as were sent.
 func (c *Client) Stor(ctx context.Context, path string, src Source) error {
-	u := newUpload("STOR", path, src, c.verify)
+	return c.stor(ctx, newUpload("STOR", path, src, c.verify))
+}
+
+func (c *Client) stor(ctx context.Context, u *upload) error {
 	if c.upload == Atomic && u.invalid == nil {
 		return c.storAtomic(ctx, u)
 	}
 	err := c.do(ctx, u)
 	if err != nil && u.begun && callersFault(err) {
-		c.removePartial(ctx, path, u.out)
+		c.removePartial(ctx, u.path, u.out)
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -253,6 +254,9 @@ func (c *control) begin(p []byte) error {
 	if i := bytes.IndexAny(p, " \r\n"); i >= 0 {
 		verb = p[:i]
 	}
+	if bytes.IndexByte(p, 0) >= 0 {
+		return &CallerError{Err: errNUL} // RFC 2640, section 3.1
+	}
 	if err := c.s.mayUse(string(verb)); err != nil {
 		return c.fail(err)
 	}
@@ -273,6 +277,8 @@ func (c *control) begin(p []byte) error {
 	}
 	return c.unasked()
 }
+
+var errNUL = errors.New("command contains NUL: not sent")
 
 // unasked refuses to send a command while there is a reply that nobody asked
 // for, or one that nobody has read: the server's answer would be taken for
