@@ -13,13 +13,17 @@ type appending struct {
 	*upload
 	base    int64 // size before the first attempt; -1 = not asked yet
 	pending bool  // an attempt may have added something
+	blind   bool  // the server reports no size, and nobody wants to know it
 }
 
 func (a *appending) try(_ context.Context, s *session) error {
 	if a.stored {
 		return a.verified(s)
 	}
-	if a.base < 0 || a.pending {
+	if a.blind && a.pending {
+		return &final{reason: ErrOutcomeUnknown, err: errors.New("server reports no size: what the append has added cannot be told")}
+	}
+	if a.base < 0 && !a.blind || a.pending {
 		if done, err := a.locate(s); done || err != nil {
 			return err
 		}
@@ -47,9 +51,13 @@ func (a *appending) locate(s *session) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if state == sizeUnknown && a.base < 0 && a.verify == VerifyNone {
+		a.blind = true
+		return false, nil
+	}
 	if state == sizeUnknown {
 		return false, &final{reason: ErrOutcomeUnknown, err: errors.New(
-			"server reports no size: what an append has added could not be told")}
+			"server reports no size, by which an append could be proven: nothing was sent; set Config.Verify to VerifyNone to do without")}
 	}
 	if a.base < 0 {
 		a.base = n
@@ -57,6 +65,9 @@ func (a *appending) locate(s *session) (done bool, err error) {
 	}
 	added := n - a.base
 	switch {
+	case state == sizeMissing && a.out > 0:
+		return false, &final{reason: ErrOutcomeUnknown, err: fmt.Errorf(
+			"%d bytes were sent to be appended, but the server shows no such file", a.out)}
 	case added < 0, added > a.out:
 		return false, &final{reason: ErrOutcomeUnknown, err: fmt.Errorf(
 			"file had %d bytes before the append and has %d now, with %d sent: somebody else changed it", a.base, n, a.out)}

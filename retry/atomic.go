@@ -142,18 +142,24 @@ func notThere(err error) bool {
 }
 
 // tidier is a runner for what is left to be tidied up: few attempts, no hooks.
-func (c *Client) tidier() *runner {
-	r := c.runner
-	r.hooks = Hooks{}
-	r.policy = policy.Policy{Attempts: 3, Initial: 200 * time.Millisecond, Max: time.Second}
-	return &r
+func (r *runner) tidier() *runner {
+	t := *r
+	t.hooks = Hooks{}
+	t.policy = policy.Policy{Attempts: 3, Initial: 200 * time.Millisecond, Max: time.Second}
+	return &t
 }
 
 // tidyContext outlives the caller's context, if only for a moment.
 func tidyContext(ctx context.Context) (context.Context, context.CancelFunc) {
-	limit := tidyTime
-	if ctx.Err() != nil {
-		limit = tidyQuick
-	}
-	return context.WithTimeout(context.WithoutCancel(ctx), limit)
+	tidy, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTime)
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(tidyQuick)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel()
+		case <-tidy.Done():
+		}
+	})
+	return tidy, func() { stop(); cancel() }
 }

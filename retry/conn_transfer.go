@@ -38,7 +38,9 @@ func (c *Conn) ascii() bool { return c.line.typ != "" && c.line.typ != ftp.Trans
 // of it is consumed.
 func (c *Conn) Stor(path string, r io.Reader) error {
 	u := c.upload("STOR", path, r)
-	return c.run(u)
+	err := c.run(u)
+	c.removePartial(c.ctx, u, err)
+	return err
 }
 
 // StorFrom is Stor to the position offset of the file on the server, as REST

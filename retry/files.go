@@ -78,6 +78,9 @@ func (d *fileDownload) open() error {
 	if info, err := os.Stat(d.local); err == nil && info.IsDir() {
 		return fmt.Errorf("%s is a directory: give the name of a file", d.local)
 	}
+	if info, err := os.Lstat(d.local + partSuffix); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is not a regular file: remove it", d.local+partSuffix)
+	}
 	f, err := os.OpenFile(d.local+partSuffix, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
 		return err
@@ -96,9 +99,6 @@ func (d *fileDownload) recognise() error {
 	stat, err := d.f.Stat()
 	if err != nil {
 		return err
-	}
-	if !stat.Mode().IsRegular() {
-		return fmt.Errorf("%s is not a regular file", d.f.Name())
 	}
 	var known partInfo
 	text, err := os.ReadFile(d.local + infoSuffix)
@@ -175,6 +175,13 @@ func (d *fileDownload) forget() error {
 
 // keep makes the file durable and gives it its final name.
 func (d *fileDownload) keep() error {
+	ours, err := d.f.Stat()
+	if err != nil {
+		return err
+	}
+	if there, err := os.Lstat(d.f.Name()); err != nil || !os.SameFile(ours, there) || ours.Size() != d.progress {
+		return fmt.Errorf("%s was changed by somebody else during the download", d.f.Name())
+	}
 	if err := d.f.Sync(); err != nil {
 		return fmt.Errorf("download is complete but could not be made durable: %w", err)
 	}

@@ -91,11 +91,11 @@ func (d *download) skipTo(s *session, from int64) (*ftp.Response, error) {
 	if err == nil {
 		return resp, d.seam(s, from, resp)
 	}
-	err = errors.Join(err, resp.Close())
-	if replyOf(err) == nil && errors.Is(err, io.EOF) {
+	end := resp.Close()
+	if end == nil && errors.Is(err, io.EOF) {
 		return nil, d.changed(fmt.Errorf("%d bytes were delivered, but it ends after %d now", d.progress, n))
 	}
-	return nil, err
+	return nil, errors.Join(err, end)
 }
 
 // seam reads the bytes between from and what was delivered, and compares them.
@@ -112,9 +112,8 @@ func (d *download) seam(s *session, from int64, resp *ftp.Response) error {
 	case err == nil:
 		return nil
 	default:
-		err = errors.Join(err, resp.Close())
-		if replyOf(err) != nil || !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-			return err
+		if end := resp.Close(); end != nil || !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return errors.Join(err, end)
 		}
 		// It ends, in order, before what was delivered of it.
 	}

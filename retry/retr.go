@@ -117,6 +117,12 @@ func rewinder(dst io.Writer) func() error {
 	if err != nil {
 		return nil
 	}
+	// What comes after the position is the caller's. A file that is opened for
+	// appending has its position at 0 and all of it comes after.
+	if end, err := f.Seek(0, io.SeekEnd); err != nil || end != start {
+		_, _ = f.Seek(start, io.SeekStart)
+		return nil
+	}
 	return func() error {
 		if err := f.Truncate(start); err != nil {
 			return err

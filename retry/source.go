@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"sync"
 )
 
@@ -137,8 +136,6 @@ func (s *seekerSource) Open(offset int64) (io.ReadCloser, error) {
 	case *os.File:
 		return keptOpen{r}, nil
 	case *bytes.Reader:
-		return memory{r}, nil
-	case *strings.Reader:
 		return memory{r}, nil
 	}
 	return kept{s.r}, nil

@@ -26,6 +26,7 @@ type upload struct {
 	fresh  bool  // what is there must not be built upon
 	sum    *checksum
 	mtime  time.Time // to be given to the file; zero = none
+	open   bool      // the attempt at hand has had its own 150
 }
 
 // newUpload prepares verb on path. The source is asked for its size now, so
@@ -124,7 +125,7 @@ func (u *upload) check(s *session, name string, want int64) error {
 	if u.verify == VerifyNone {
 		return nil
 	}
-	err := s.checkStored(name, want)
+	err := s.checkStored(name, want, !u.whole && u.verb == "STOR")
 	if err == nil {
 		if err = s.checkHash(name, u.sum); err != nil {
 			u.fresh = true
@@ -139,11 +140,12 @@ func (u *upload) check(s *session, name string, want int64) error {
 
 // send moves the source's content from offset on.
 func (u *upload) send(s *session, offset int64, store func(io.Reader) error) error {
+	u.open = false
 	s.aim(offset, u.length)
 	if err := u.prepareHash(s, offset); err != nil {
 		return err
 	}
-	content, err := u.open(offset)
+	content, err := u.content(offset)
 	if err != nil {
 		return err
 	}
@@ -154,7 +156,8 @@ func (u *upload) send(s *session, offset int64, store func(io.Reader) error) err
 	before := s.wire.Moved().Out
 	err = store(plainReader(content))
 	moved := s.wire.Moved().Out - before
-	u.begun = u.begun || s.wire.Begun()
+	u.open = s.wire.Begun()
+	u.begun = u.begun || u.open
 	u.out = max(u.out, offset+moved)
 	if err != nil {
 		return err
@@ -168,8 +171,8 @@ func (u *upload) send(s *session, offset int64, store func(io.Reader) error) err
 	return nil
 }
 
-// open opens the source; what it fails of is the caller's.
-func (u *upload) open(offset int64) (io.ReadCloser, error) {
+// content opens the source; what it fails of is the caller's.
+func (u *upload) content(offset int64) (io.ReadCloser, error) {
 	content, err := u.src.Open(offset)
 	switch {
 	case err == nil && content == nil:
@@ -195,7 +198,7 @@ func (u *upload) prepareHash(s *session, offset int64) error {
 	if u.sum = s.newChecksum(); u.sum == nil || offset == 0 {
 		return nil
 	}
-	before, err := u.open(0)
+	before, err := u.content(0)
 	if err != nil {
 		return err
 	}
@@ -239,9 +242,7 @@ func (c *Client) stor(ctx context.Context, u *upload) error {
 		return c.storAtomic(ctx, u)
 	}
 	err := c.do(ctx, u)
-	if err != nil && u.begun && callersFault(err) {
-		c.removePartial(ctx, u.path, u.out)
-	}
+	c.removePartial(ctx, u, err)
 	return err
 }
 
@@ -272,18 +273,21 @@ func callersFault(err error) bool {
 }
 
 // removePartial deletes what a direct upload has left that the caller's own
-// source broke off: it would look like a whole file. It is not deleted when it
-// is longer than what was sent of this upload, for then it is not that.
-func (c *Client) removePartial(ctx context.Context, path string, out int64) {
-	r := c.tidier()
-	op := operation{verb: "DELE", path: path, run: func(_ context.Context, s *session) error {
-		n, state, err := s.size(path)
-		if err != nil || state != sizeKnown || n > out {
+// source broke off: it would look like a whole file. Only the attempt whose
+// source failed has opened the file for nothing; and what is longer than what was
+// sent, or as long as the whole, is not a part of it.
+func (r *runner) removePartial(ctx context.Context, u *upload, err error) {
+	if err == nil || !u.open || !u.whole || !callersFault(err) {
+		return
+	}
+	op := &operation{verb: "DELE", path: u.path, run: func(_ context.Context, s *session) error {
+		n, state, err := s.size(u.path)
+		if err != nil || state != sizeKnown || n > u.out || n == u.length {
 			return err
 		}
-		return s.ftp.Delete(path)
+		return s.ftp.Delete(u.path)
 	}}
 	ctx, cancel := tidyContext(ctx)
 	defer cancel()
-	_ = r.do(ctx, &op)
+	_ = r.tidier().do(ctx, op)
 }

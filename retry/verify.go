@@ -93,15 +93,20 @@ func unprovable(reason error) error {
 		"server offers neither SIZE, MLST nor a usable LIST: set Config.Verify to VerifyNone to believe its final reply")}
 }
 
-// checkStored compares what the server has with what was sent.
-func (s *session) checkStored(name string, sent int64) error {
+// checkStored compares what the server has with what was sent. more: the file
+// may be longer.
+func (s *session) checkStored(name string, sent int64, more bool) error {
 	n, state, err := s.size(name)
 	switch {
 	case err != nil:
 		return err
 	case state == sizeUnknown:
 		return unprovable(ErrOutcomeUnknown)
-	case state == sizeMissing, n != sent:
+	case state == sizeMissing:
+		// Taken away at once by whom it was for, or not shown to this user:
+		// sent again, it might be there twice.
+		return &final{reason: ErrOutcomeUnknown, err: errors.New("server has answered that the file is stored, but shows none")}
+	case n < sent, n > sent && !more:
 		return &mismatch{got: sent, want: n, what: "sent"}
 	}
 	return nil
