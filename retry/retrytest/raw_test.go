@@ -13,18 +13,22 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/ftpretry/ftpretry/retry/retrytest"
 )
 
 // patience bounds every wait of a test for something that has to come. It is
 // virtual inside a synctest bubble.
 const patience = 10 * time.Second
 
+// address is where a client connects: a server, or a proxy before one.
+type address interface {
+	Addr() string
+	Dial(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
 // rawClient speaks FTP line by line, so that a test sees every reply.
 type rawClient struct {
 	t    testing.TB
-	srv  *retrytest.Server
+	srv  address
 	conn net.Conn
 	in   *bufio.Reader
 	tls  *tls.Config // data connections are TLS
@@ -32,7 +36,7 @@ type rawClient struct {
 }
 
 // connect opens a control connection without reading the greeting.
-func connect(t testing.TB, srv *retrytest.Server) *rawClient {
+func connect(t testing.TB, srv address) *rawClient {
 	t.Helper()
 	conn, err := srv.Dial(context.Background(), "tcp", srv.Addr())
 	require.NoError(t, err)
@@ -42,7 +46,7 @@ func connect(t testing.TB, srv *retrytest.Server) *rawClient {
 }
 
 // session opens a control connection, reads the greeting and logs in.
-func session(t testing.TB, srv *retrytest.Server) *rawClient {
+func session(t testing.TB, srv address) *rawClient {
 	t.Helper()
 	c := connect(t, srv)
 	require.Equal(t, "220 ready", c.reply())
