@@ -71,7 +71,7 @@ func (a *atomicUpload) try(_ context.Context, s *session) error {
 
 // renamed finds out whether the RNTO whose reply was lost was executed.
 func (a *atomicUpload) renamed(s *session) (bool, error) {
-	there, err := s.exists(a.temp)
+	there, err := s.exists(a.temp, aFile)
 	if err != nil {
 		return false, err
 	}
@@ -81,7 +81,7 @@ func (a *atomicUpload) renamed(s *session) (bool, error) {
 		return false, nil
 	case absent:
 		if a.verify == VerifyNone {
-			there, err = s.exists(a.path)
+			there, err = s.exists(a.path, anything)
 			if err != nil || there == present {
 				return there == present, err
 			}

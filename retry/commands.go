@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"strings"
 	"time"
 
@@ -73,7 +72,11 @@ func (r *removal) try(_ context.Context, s *session) (err error) {
 	if err == nil || !r.unknown || !refused(err) {
 		return err
 	}
-	return s.settle(r.path, absent, err)
+	kind := aFile
+	if r.verb == "RMD" {
+		kind = aDirectory
+	}
+	return s.settle(r.path, kind, absent, err)
 }
 
 // making is MKD. A refusal of a replay, after an attempt that may have been
@@ -89,11 +92,13 @@ func (m *making) try(_ context.Context, s *session) error {
 	if err == nil || !m.unknown || !refused(err) {
 		return err
 	}
-	return s.settle(m.path, present, err)
+	return s.settle(m.path, aDirectory, present, err)
 }
 
-// renaming is RNFR and RNTO. A refusal of a replay, after an attempt that may
-// have been executed, is success if the source is gone and the target there.
+// renaming is RNFR and RNTO. After an attempt that may have been executed, the
+// server is asked for both names before anything is tried again: it is done if
+// the source is gone and the target there, and tried again if it is the other
+// way round. With both there, the source may be another one already.
 type renaming struct {
 	operation
 	to string
@@ -108,14 +113,32 @@ func rename(from, to string) *renaming {
 }
 
 func (r *renaming) try(_ context.Context, s *session) error {
-	err := s.ftp.Rename(r.path, r.to)
-	if err == nil || !r.unknown || !refused(err) {
-		return err
+	if r.unknown {
+		if done, err := r.done(s); done || err != nil {
+			return err
+		}
 	}
-	if e := s.settle(r.path, absent, err); e != nil {
-		return e
+	return s.ftp.Rename(r.path, r.to)
+}
+
+// done reports whether an earlier attempt was executed.
+func (r *renaming) done(s *session) (bool, error) {
+	from, err := s.exists(r.path, anything)
+	if err != nil {
+		return false, err
 	}
-	return s.settle(r.to, present, err)
+	to, err := s.exists(r.to, anything)
+	switch {
+	case err != nil:
+		return false, err
+	case from == absent && to == present:
+		return true, nil
+	case from == present && to == absent:
+		r.unknown = false
+		return false, nil
+	}
+	return false, &final{reason: ErrOutcomeUnknown, err: fmt.Errorf(
+		"reply to the renaming was lost, and now the old name is %s and the new one %s", from, to)}
 }
 
 // setTime makes MFMT: setting the same time twice is the same as once.
@@ -125,109 +148,6 @@ func setTime(name string, t time.Time) *operation {
 		op.invalid = checkPath(name)
 	}
 	return op
-}
-
-// presence is whether a name is there.
-type presence int
-
-const (
-	unclear presence = iota // the server has no way to tell
-	present
-	absent
-)
-
-// settle resolves a refusal that came after an attempt which may have been
-// executed: it is success if name is as that attempt would have left it, a
-// refusal if it is not, and unknown if the server cannot be asked.
-func (s *session) settle(name string, want presence, refusal error) error {
-	is, err := s.exists(name)
-	switch {
-	case err != nil:
-		return err
-	case is == want:
-		return nil
-	case is == unclear:
-		return &final{reason: ErrOutcomeUnknown, err: refusal}
-	}
-	return refusal
-}
-
-// exists asks whether name is there: by MLST; by SIZE, which knows files only;
-// by NLST of its directory; and by CWD. Every error is one that an attempt may
-// fail of.
-func (s *session) exists(name string) (presence, error) {
-	if s.ftp.IsTimePreciseInList() {
-		_, err := s.ftp.GetEntry(name)
-		switch reply := replyOf(err); {
-		case err == nil:
-			return present, nil
-		case reply != nil && reply.Code == 550:
-			return absent, nil
-		case lost(s, err):
-			return unclear, err
-		}
-	}
-	_, err := s.ftp.FileSize(name)
-	if err == nil {
-		return present, nil
-	}
-	if lost(s, err) {
-		return unclear, err
-	}
-	sizeSays550 := replyOf(err) != nil && replyOf(err).Code == 550
-	names, err := s.ftp.NameList(parent(name))
-	switch reply := replyOf(err); {
-	case err == nil:
-		for _, n := range names {
-			if path.Base(n) == path.Base(name) {
-				return present, nil
-			}
-		}
-		return absent, nil
-	case reply != nil && reply.Code == 550, reply != nil && reply.Code == 450 && !s.broken(): // no files found
-		return absent, nil
-	case lost(s, err):
-		return unclear, err
-	}
-	s.wire.Break(errMoved)
-	err = s.ftp.ChangeDir(name)
-	if err == nil {
-		return present, nil
-	}
-	if reply := replyOf(err); reply == nil || reply.Code < 500 {
-		return unclear, err
-	}
-	if sizeSays550 {
-		return absent, nil
-	}
-	return unclear, nil
-}
-
-// errMoved is why a session is not used again that has been led elsewhere.
-var errMoved = errors.New("working directory was changed to look at a name")
-
-// lost reports whether a question failed in a way that an attempt fails of,
-// rather than being refused for good.
-func lost(s *session, err error) bool {
-	reply := replyOf(err)
-	return reply == nil && s.broken() || reply != nil && reply.Code < 500
-}
-
-// broken reports whether the session cannot go on.
-func (s *session) broken() bool { return !s.wire.InStep() }
-
-// parent is the directory of name, "" for the working directory. A "./" before
-// the name stays: it may keep a name that begins with "-" from being taken for
-// an option.
-func parent(name string) string {
-	dir := path.Dir(strings.TrimRight(name, "/"))
-	switch {
-	case strings.HasPrefix(name, "./") && dir != ".":
-		return "./" + dir
-	case dir == ".":
-		return ""
-	}
-	return dir
 }
 
 // The operations of a Client. Paths are as on *ftp.ServerConn; those that do
