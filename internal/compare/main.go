@@ -7,6 +7,10 @@
 //	go run ./internal/compare
 //
 // It needs no network: the server runs in memory, in virtual time.
+//
+// With -others it compares curl, lftp, rclone and ftpretry instead, in real time
+// and in front of real servers, and prints tables. .ci/compare-clients installs
+// what that needs.
 package main
 
 import (
@@ -14,6 +18,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -21,11 +26,17 @@ import (
 func main() {
 	dir := flag.String("dir", "docs", "where compare.md and compare.svg are written; it must exist")
 	cases := flag.Bool("cases", false, "print every case that did not end well")
+	others := flag.String("others", "", "servers to run curl, lftp and rclone against: retrytest, vsftpd, proftpd, pure-ftpd, pyftpdlib (comma-separated)")
+	nth := flag.Int("nth", 1, "with -others: only every nth fault")
 	// Virtual time is only to be had from within a test, so that this program
 	// is one.
 	testing.Init()
 	flag.Parse()
 	testing.Main(func(_, _ string) (bool, error) { return true, nil }, []testing.InternalTest{{Name: "compare", F: func(t *testing.T) {
+		if *others != "" {
+			compareOthers(t, strings.Split(*others, ","), max(*nth, 1), *cases)
+			return
+		}
 		began := time.Now()
 		results := enumerate(t, jobs())
 		if t.Failed() {
@@ -44,6 +55,11 @@ func main() {
 		fmt.Printf("%d runs in %s; wrote %s and %s\n", len(results), time.Since(began).Round(100*time.Millisecond),
 			filepath.Join(*dir, "compare.md"), filepath.Join(*dir, "compare.svg"))
 	}}}, nil, nil)
+}
+
+// compareOthers is replaced where there are real servers.
+var compareOthers = func(t *testing.T, _ []string, _ int, _ bool) {
+	t.Fatal("real servers run on Linux only")
 }
 
 func write(dir string, s score) error {
