@@ -31,7 +31,7 @@ func (c *Conn) upload(verb, path string, r io.Reader) *upload {
 	return newUpload(verb, path, source(r), verify)
 }
 
-func (c *Conn) ascii() bool { return c.line.typ != "" && c.line.typ != ftp.TransferTypeBinary }
+func (c *Conn) ascii() bool { return c.line != nil && c.line.typ != "" && c.line.typ != ftp.TransferTypeBinary }
 
 // Stor uploads what r has to give. A reader that is an io.Seeker can be
 // replayed, from the position it has now; another gets one attempt once a byte

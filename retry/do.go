@@ -57,6 +57,10 @@ type runner struct {
 
 // keeper hands out sessions, one to a transaction at a time.
 type keeper interface {
+	// admit waits for the turn of the operation. Each that returns nil is
+	// followed by one leave, whatever comes in between.
+	admit(ctx context.Context) error
+	leave()
 	// take returns a session that is logged in, in its starting state and
 	// bound to ctx. One that was in use before is not returned when fresh is
 	// asked for. The session that comes with an error is only to be asked
@@ -75,6 +79,7 @@ func (r *runner) do(ctx context.Context, task task) error {
 		t.number = 0
 		return t.end(ctx, err, decision{reason: ErrPermanent, verdict: invalidVerdict})
 	}
+	defer t.abandon()
 	for {
 		err := t.attempt(ctx)
 		next := t.decide(ctx, err)
@@ -98,7 +103,8 @@ type transaction struct {
 	number int // of the attempt, from 1
 
 	session  *session // of the attempt; nil where there was none
-	held     bool     // it must be given back
+	admitted bool     // it must leave
+	held     bool     // its session must be given back
 	began    time.Time
 	fresh    bool // the next attempt needs a new session
 	schedule *policy.Schedule
@@ -117,12 +123,23 @@ func (t *transaction) attempt(ctx context.Context) error {
 		t.hooks.Attempt(ctx, t.describe())
 	}
 	t.stats.attempts.Add(1)
-	if limit := t.policy.AttemptTimeout; limit > 0 {
-		bounded, cancel := context.WithTimeoutCause(ctx, limit, errAttemptTimeout)
-		defer cancel()
-		return t.run(bounded, ctx)
+	if err := t.sessions.admit(ctx); err != nil {
+		return err
 	}
-	return t.run(ctx, ctx)
+	t.admitted = true
+	limit := t.policy.AttemptTimeout
+	if limit <= 0 {
+		return t.run(ctx, ctx)
+	}
+	bounded, cancel := context.WithTimeoutCause(ctx, limit, errAttemptTimeout)
+	defer cancel()
+	err := t.run(bounded, ctx)
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil && replyOf(err) == nil && !callersFault(err) {
+		// However the end of the attempt's own context was told, by a function
+		// of the caller's for example, it is not the end of the caller's.
+		return errAttemptTimeout
+	}
+	return err
 }
 
 func (t *transaction) run(ctx, callers context.Context) error {
@@ -134,21 +151,25 @@ func (t *transaction) run(ctx, callers context.Context) error {
 		}
 		return err
 	}
-	if !s.reused && t.hooks.Connect != nil {
+	if s.fresh && t.hooks.Connect != nil {
 		t.hooks.Connect(callers, Connect{Attempt: t.describe(), Addr: s.addr, TLS: s.tls, Took: s.took})
 	}
+	s.fresh = false
 	s.begin(callers, t.hooks.Progress, t.describe(), t.op.transfer)
-	ended := false
-	defer func() {
-		if !ended { // the caller's function panics, or ends its goroutine
-			s.wire.Close()
-			t.sessions.give(ctx, s, false)
-		}
-	}()
 	err = s.wire.Recover(t.task.try(ctx, s))
-	ended = true
 	s.finish()
 	return err
+}
+
+// abandon gives back what a panic, in a function of the caller's, would keep.
+func (t *transaction) abandon() {
+	if t.held {
+		t.session.wire.Close()
+		t.sessions.give(context.Background(), t.session, false)
+	}
+	if t.admitted {
+		t.sessions.leave()
+	}
 }
 
 // giveBack ends the use of the attempt's session, before any wait, so that it
@@ -157,7 +178,12 @@ func (t *transaction) run(ctx, callers context.Context) error {
 func (t *transaction) giveBack(ctx context.Context, err error, d decision) {
 	t.stats.note(t, d)
 	if t.held {
+		t.held = false
 		t.sessions.give(ctx, t.session, err == nil || d.stop && d.verdict.Class == transient.Permanent)
+	}
+	if t.admitted {
+		t.admitted = false
+		t.sessions.leave()
 	}
 	if err != nil && t.hooks.Failed != nil {
 		t.hooks.Failed(ctx, Failed{Attempt: t.describe(), Command: d.command, Verdict: d.verdict, Err: err, Took: time.Since(t.began)})

@@ -20,6 +20,10 @@ import (
 // The last Failed is missing when the operation succeeded. Where an attempt is
 // replayed without a wait, because its session turned out to be dead already,
 // Redial stands in place of Wait and the same attempt number comes again.
+//
+// The reader of Client.Open is one such operation when it is opened, and another
+// each time that its download has to be started again; Progress is told in
+// between, as it is read.
 type Hooks struct {
 	Attempt  func(context.Context, Attempt)  // an attempt begins
 	Connect  func(context.Context, Connect)  // the attempt made a new connection and logged in; not when that failed

@@ -82,6 +82,12 @@ func (l *line) features() features {
 	return l.known
 }
 
+// admit implements keeper: a line serves one caller.
+func (l *line) admit(context.Context) error { return nil }
+
+// leave implements keeper.
+func (l *line) leave() {}
+
 // take implements keeper.
 func (l *line) take(ctx context.Context, now time.Time, fresh bool) (*session, error) {
 	if l.closed.Load() {

@@ -38,9 +38,6 @@ func (p *pool) addr() string {
 
 // take implements keeper.
 func (p *pool) take(ctx context.Context, now time.Time, fresh bool) (*session, error) {
-	if err := p.enter(ctx); err != nil {
-		return nil, err
-	}
 	for !fresh {
 		s := p.pop(0)
 		if s == nil {
@@ -55,15 +52,11 @@ func (p *pool) take(ctx context.Context, now time.Time, fresh bool) (*session, e
 	for s := p.pop(cap(p.places) - len(p.places)); s != nil; s = p.pop(cap(p.places) - len(p.places)) {
 		s.end(ctx)
 	}
-	s, err := p.endpoint.open(ctx, p.endpoint.cfg.User, p.endpoint.cfg.Password)
-	if err != nil {
-		<-p.places
-	}
-	return s, err
+	return p.endpoint.open(ctx, p.endpoint.cfg.User, p.endpoint.cfg.Password)
 }
 
-// enter waits for a place.
-func (p *pool) enter(ctx context.Context) error {
+// admit implements keeper: it waits for a place.
+func (p *pool) admit(ctx context.Context) error {
 	select {
 	case <-p.closed:
 		return &final{reason: ErrPermanent, err: ErrClosed}
@@ -104,8 +97,10 @@ func (p *pool) give(ctx context.Context, s *session, keep bool) {
 	if !keep || !s.reusable() || !p.shelve(s) {
 		s.end(ctx)
 	}
-	<-p.places
 }
+
+// leave implements keeper.
+func (p *pool) leave() { <-p.places }
 
 // shelve makes s an idle session, unless the pool is closed.
 func (p *pool) shelve(s *session) bool {

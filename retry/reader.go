@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jlaffaye/ftp"
@@ -32,11 +33,13 @@ type reader struct {
 	cancel context.CancelCauseFunc
 	d      *download
 	holder *holder
+	closed atomic.Bool
 
-	mu      sync.Mutex
+	mu      sync.Mutex    // held by Read, hooks and all; Close never waits for it
 	session *session      // of resp
-	resp    *ftp.Response // nil between attempts
-	failed  error         // of resp, not dealt with yet; io.EOF = it ended
+	resp    *ftp.Response // nil when no transfer is at hand
+	failed  error         // how it ended; nil while it goes on; io.EOF = in order
+	teller  *teller       // nil = nobody is told
 	err     error         // what every further Read returns
 }
 
@@ -52,7 +55,7 @@ func openReader(ctx context.Context, r *runner, d *download) (*reader, error) {
 	open.sessions = open.holder
 	d.run = open.start
 	if err := open.do(open.ctx, &d.operation); err != nil {
-		open.release(err)
+		open.end(err)
 		return nil, err
 	}
 	return open, nil
@@ -64,85 +67,94 @@ func (r *reader) start(_ context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	r.session, r.resp = s, resp
+	r.session, r.resp, r.failed, r.teller = s, resp, nil, s.teller
 	return nil
 }
 
 // Read implements io.Reader.
 func (r *reader) Read(p []byte) (int, error) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.err != nil {
+	n, err := r.read(p)
+	r.mu.Unlock()
+	if r.closed.Load() {
+		r.endClosed() // Close has come while this was under way
+	}
+	return n, err
+}
+
+func (r *reader) read(p []byte) (int, error) {
+	if len(p) == 0 {
 		return 0, r.err
 	}
-	if len(p) == 0 {
-		return 0, nil
-	}
-	n := r.read(p)
-	for n == 0 && r.err == nil {
-		r.carryOn(p, &n)
-	}
-	if n > 0 {
-		return n, nil
+	for r.err == nil {
+		if r.failed == nil {
+			n, err := r.resp.Read(p)
+			r.failed = err
+			r.took(p[:n])
+			if n > 0 {
+				return n, nil
+			}
+			continue
+		}
+		// The transfer at hand is over.
+		err := r.finish()
+		if err == nil {
+			r.end(io.EOF)
+			break
+		}
+		r.resume(err)
 	}
 	return 0, r.err
 }
 
-// read reads from the transfer at hand, if it is well.
-func (r *reader) read(p []byte) int {
-	if r.failed != nil {
-		return 0
+// took takes note of bytes that are delivered.
+func (r *reader) took(p []byte) {
+	if len(p) == 0 {
+		return
 	}
-	n, err := r.resp.Read(p)
-	r.d.progress += int64(n)
-	if n > 0 {
-		r.d.remember(p[:n])
-	}
+	r.d.progress += int64(len(p))
+	r.d.remember(p)
 	if r.d.sum != nil {
-		_, _ = r.d.sum.Write(p[:n])
+		_, _ = r.d.sum.Write(p)
 	}
-	r.failed = err
-	return n
+	if r.teller != nil {
+		r.teller.moved()
+	}
 }
 
-// carryOn deals with the end of the transfer at hand: it finishes the download,
-// or starts the transfer again until it has a byte for p.
-func (r *reader) carryOn(p []byte, n *int) {
+// finish ends the transfer at hand and proves that the download is whole.
+func (r *reader) finish() error {
+	if r.teller != nil {
+		r.teller.report()
+	}
+	err := r.failed
+	if err == io.EOF {
+		err = nil
+	}
+	err = errors.Join(err, r.resp.Close())
+	r.resp, r.teller = nil, nil
+	return r.session.wire.Recover(r.d.complete(r.session, err))
+}
+
+// resume gets the download going again after the failure that err is.
+func (r *reader) resume(err error) {
 	r.d.run = func(ctx context.Context, s *session) error {
-		if r.resp == nil {
-			if err := r.start(ctx, s); err != nil {
-				return err
-			}
-			r.failed = nil
-		}
-		if r.failed == nil {
-			*n = r.read(p)
-		}
-		if r.failed == nil || *n > 0 {
-			return nil
-		}
-		err := r.failed
-		if err == io.EOF {
+		if first := err; first != nil {
 			err = nil
+			return first
 		}
-		err = errors.Join(err, r.resp.Close())
-		r.resp, r.session = nil, nil
-		if err = r.d.complete(s, err); err != nil {
-			return err
-		}
-		r.err = io.EOF
-		return nil
+		return r.start(ctx, s)
 	}
 	if err := r.do(r.ctx, &r.d.operation); err != nil {
-		r.err = err
-	}
-	if r.err != nil {
-		r.release(r.err)
+		r.end(err)
 	}
 }
 
-// release gives the session back.
-func (r *reader) release(err error) {
+// end is the end of the download, by err; io.EOF is the good one.
+func (r *reader) end(err error) {
+	if r.err == nil {
+		r.err = err
+	}
 	r.holder.release(r.ctx, err == io.EOF)
 	r.resp, r.session = nil, nil
 	if r.cancel != nil {
@@ -151,16 +163,22 @@ func (r *reader) release(err error) {
 }
 
 // Close ends the download. One that was not read to its end is cut off, and its
-// session closed. It returns nil.
+// session closed; a Read under way returns. Close returns nil.
 func (r *reader) Close() error {
-	r.cancel(errReaderClosed) // a Read under way returns
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.err == nil {
-		r.err = errReaderClosed
-		r.release(r.err)
-	}
+	r.closed.Store(true)
+	r.cancel(errReaderClosed)
+	r.endClosed()
 	return nil
+}
+
+// endClosed ends a download that was closed, unless a Read is under way, which
+// does so itself when it returns. Close may be called in a hook, and so by that
+// Read.
+func (r *reader) endClosed() {
+	if r.mu.TryLock() {
+		r.end(errReaderClosed)
+		r.mu.Unlock()
+	}
 }
 
 // setDeadline is the caller's own, beside the stall's.
@@ -173,11 +191,30 @@ func (r *reader) setDeadline(t time.Time) error {
 	return r.resp.SetDeadline(t)
 }
 
-// holder keeps one session from one operation to the next, for a download that
-// goes on between them.
+// holder keeps one session, and its place, from one operation to the next, for a
+// download that goes on between them.
 type holder struct {
-	inner   keeper
-	session *session
+	inner    keeper
+	session  *session
+	admitted bool
+}
+
+// admit implements keeper.
+func (h *holder) admit(ctx context.Context) error {
+	if h.admitted {
+		return nil
+	}
+	err := h.inner.admit(ctx)
+	h.admitted = err == nil
+	return err
+}
+
+// leave implements keeper.
+func (h *holder) leave() {
+	if h.session == nil && h.admitted {
+		h.admitted = false
+		h.inner.leave()
+	}
 }
 
 // take implements keeper.
@@ -193,10 +230,11 @@ func (h *holder) take(ctx context.Context, now time.Time, fresh bool) (*session,
 	return s, err
 }
 
-// give implements keeper.
+// give implements keeper. A session that is kept has not been idle: what happens
+// to it from now on happens to the download.
 func (h *holder) give(ctx context.Context, s *session, keep bool) {
 	if keep {
-		s.reused = true
+		s.reused = false
 		s.wire.Bind(ctx, time.Time{})
 		return
 	}
@@ -208,7 +246,9 @@ func (h *holder) give(ctx context.Context, s *session, keep bool) {
 func (h *holder) release(ctx context.Context, keep bool) {
 	if s := h.session; s != nil {
 		h.session = nil
+		s.count()
 		s.wire.Unbind()
 		h.inner.give(ctx, s, keep)
 	}
+	h.leave()
 }

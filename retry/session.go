@@ -43,7 +43,8 @@ type session struct {
 	addr   string
 	tls    bool
 	took   time.Duration // to connect and log in
-	reused bool          // an operation used it before
+	fresh  bool          // no operation has used it yet
+	reused bool          // it was idle before this use
 	rested bool          // it was idle for probeAfter before this use
 
 	before      wire.Moved // at begin
@@ -57,7 +58,7 @@ type session struct {
 func (e *endpoint) connect(ctx context.Context) (*session, error) {
 	e.stats.dials.Add(1)
 	w, err := wire.Connect(ctx, &e.wire)
-	s := &session{endpoint: e, wire: w, addr: e.cfg.Addr, tls: e.cfg.TLS != nil}
+	s := &session{endpoint: e, wire: w, addr: e.cfg.Addr, tls: e.cfg.TLS != nil, fresh: true}
 	if err != nil {
 		return s, err
 	}

@@ -173,7 +173,12 @@ func (c *control) armWrite() {
 	if c.wrote.IsZero() {
 		c.wrote = time.Now()
 	}
-	if t := c.wrote.Add(c.s.cfg.Reply); c.writeBy.Before(t) {
+	t := c.wrote.Add(c.s.cfg.Reply)
+	if !c.limit.IsZero() && t.After(c.limit) {
+		c.writeBy = c.limit
+		_ = c.raw.SetWriteDeadline(c.limit)
+		c.s.holdInterrupt(c.raw)
+	} else if c.writeBy.Before(t) {
 		c.writeBy = t.Add(c.s.cfg.Reply / slack)
 		_ = c.raw.SetWriteDeadline(c.writeBy)
 		c.s.holdInterrupt(c.raw)
@@ -312,11 +317,18 @@ func (c *control) unasked() error {
 // first, unless the session was interrupted.
 func (c *control) Close() error {
 	_ = c.fail(net.ErrClosed)
-	if c.s.interruption() != nil {
+	if c.s.cut.Load() || c.conn == c.raw {
 		return c.raw.Close()
 	}
+	// The goodbye of TLS may take as long as its own timeout, which is longer
+	// than anybody wants to wait for it.
+	timer := time.AfterFunc(goodbye, func() { _ = c.raw.Close() })
+	defer timer.Stop()
 	return c.conn.Close()
 }
+
+// goodbye bounds the end of a TLS connection.
+const goodbye = 500 * time.Millisecond
 
 // command sends a line of our own and awaits its final reply, between two
 // commands of the ftp package.

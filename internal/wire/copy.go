@@ -31,6 +31,9 @@ const (
 	rearm = 32
 )
 
+// mostEmpty is how often in a row a reader may give nothing.
+const mostEmpty = 100
+
 // buffers holds the copy buffers of all sessions.
 var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
@@ -45,8 +48,13 @@ func (d *Data) ReadFrom(r io.Reader) (int64, error) {
 	buf := buffers.Get().(*[bufferSize]byte)
 	defer buffers.Put(buf)
 	var total int64
-	for {
+	for empty := 0; ; {
 		n, rerr := r.Read(buf[:])
+		if n > 0 {
+			empty = 0
+		} else if empty++; rerr == nil && (empty > mostEmpty || d.s.cut.Load()) {
+			rerr = io.ErrNoProgress
+		}
 		if n < 0 || n > len(buf) {
 			n, rerr = 0, errors.New("reader returned an impossible count")
 		}

@@ -82,7 +82,11 @@ func (s *Session) dialOnce(addr string) (net.Conn, error) {
 	if s.cfg.Dialer != nil {
 		ctx, cancel := context.WithTimeout(s.ctx, s.cfg.Connect)
 		defer cancel()
-		return s.cfg.Dialer(ctx, "tcp", addr)
+		conn, err := s.cfg.Dialer(ctx, "tcp", addr)
+		if err == nil && conn != nil && conn.SetDeadline(time.Time{}) != nil {
+			conn = &timed{Conn: conn}
+		}
+		return conn, err
 	}
 	var d net.Dialer
 	if s.control == nil || s.ctx.Done() == nil {
