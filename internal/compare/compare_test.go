@@ -95,6 +95,20 @@ func TestTheReportIsOfThisEnumeration(t *testing.T) {
 	assert.Contains(t, string(picture), "ftpretry: all ok.")
 }
 
+// TestOursEndsWellUnderEveryFault keeps the report's column of zeros true
+// between two writings of it.
+func TestOursEndsWellUnderEveryFault(t *testing.T) {
+	own := clients()[len(clients())-1]
+	require.Equal(t, "ftpretry", own.name)
+	results := enumerate(t, jobs(), []client{own})
+	for _, r := range results {
+		if r.outcome > fine {
+			t.Error(r)
+		}
+	}
+	t.Logf("%d cases", len(results))
+}
+
 func TestAJobsOutcomeIsJudgedByWhatIsThere(t *testing.T) {
 	broken := errors.New("broken")
 	tree := func(change func(map[string]string)) map[string]string {

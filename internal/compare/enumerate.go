@@ -138,9 +138,9 @@ func try(t *testing.T, c client, tr trial) result {
 	return r
 }
 
-// enumerate lets every client run into every trial of the jobs. The results
-// come in the order of the jobs, whatever ran first.
-func enumerate(t *testing.T, jobs []job) []result {
+// enumerate lets the clients run into every trial of the jobs. The results come
+// in the order of the jobs, whatever ran first.
+func enumerate(t *testing.T, jobs []job, clients []client) []result {
 	t.Helper()
 	perJob := make([][]result, len(jobs))
 	t.Run("jobs", func(t *testing.T) {
@@ -148,7 +148,7 @@ func enumerate(t *testing.T, jobs []job) []result {
 			t.Run(j.name, func(t *testing.T) {
 				t.Parallel()
 				for _, tr := range trials(t, j) {
-					for _, c := range clients() {
+					for _, c := range clients {
 						perJob[i] = append(perJob[i], try(t, c, tr))
 					}
 				}

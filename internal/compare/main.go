@@ -38,7 +38,7 @@ func main() {
 			return
 		}
 		began := time.Now()
-		results := enumerate(t, jobs())
+		results := enumerate(t, jobs(), clients())
 		if t.Failed() {
 			return
 		}
