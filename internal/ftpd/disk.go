@@ -15,7 +15,10 @@ func SmallDisk(t testing.TB, size string) string {
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "mode=755,size="+size); err != nil {
 		t.Fatalf("cannot mount a tmpfs: run this as root with CAP_SYS_ADMIN (%v)", err)
 	}
+	release, err := guard(`umount "$1"; rmdir "$1"`, dir)
+	must(t, err)
 	t.Cleanup(func() {
+		defer release()
 		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
 			t.Errorf("cannot unmount %s: %v", dir, os.NewSyscallError("umount", err))
 		}

@@ -80,6 +80,8 @@ type program struct {
 	args []string
 	env  []string
 	logs []string // files besides the output that say what went wrong
+
+	outside []string // files outside the server's folder, to be removed with it
 }
 
 // Require skips the test unless FTPRETRY_REAL=1 is set, because real servers need root and 15 seconds to install.

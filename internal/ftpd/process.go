@@ -8,7 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -29,6 +29,7 @@ type process struct {
 	pid     int           // of the listener and the group; 0 when it is not running
 	done    chan struct{} // closed when the listener was waited for
 	outcome error         // its exit, valid after done
+	release func()        // of the guard
 }
 
 func newProcess(p program, log string) *process { return &process{program: p, log: log} }
@@ -45,24 +46,19 @@ func (p *process) begin() error {
 	cmd.Dir = filepath.Dir(p.log)
 	// vsftpd writes what is wrong with its configuration to its standard input, where inetd has the client.
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = out, out, out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	started, done := make(chan error), make(chan struct{})
-	go func() {
-		// The kernel sends Pdeathsig when the thread that forked ends, so that thread is kept until the server is gone.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			p.outcome = cmd.Wait()
-		}
-		close(done)
-	}()
-	if err := <-started; err != nil {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
 		return err
 	}
+	done := make(chan struct{})
 	p.pid, p.done = cmd.Process.Pid, done
-	return nil
+	go func() {
+		p.outcome = cmd.Wait()
+		close(done)
+	}()
+	p.release, err = guard(`kill -KILL "-$1"; shift; rm -rf -- "$@"`,
+		append([]string{strconv.Itoa(p.pid), filepath.Dir(p.log)}, p.program.outside...)...)
+	return err
 }
 
 // end ends the listener and its sessions, and returns when all are gone. It may be called more than once.
@@ -92,6 +88,9 @@ func (p *process) end(politely bool) {
 		return len(left) == 0
 	})
 	p.pid = 0
+	if p.release != nil {
+		p.release()
+	}
 }
 
 func signal(s syscall.Signal, pids ...int) {

@@ -20,9 +20,10 @@ func vsftpd(t testing.TB, p plan) program {
 	must(t, os.Mkdir(empty, 0o755))
 	first, last := p.block.passive(p.PassivePorts)
 	log := filepath.Join(p.dir, "vsftpd.log")
+	service := pamService(t, p)
 	conf := setting{
 		{"listen", "YES"}, {"listen_address", "127.0.0.1"}, {"listen_port", p.block.control}, {"background", "NO"},
-		{"anonymous_enable", "NO"}, {"local_enable", "YES"}, {"pam_service_name", pamService(t, p)},
+		{"anonymous_enable", "NO"}, {"local_enable", "YES"}, {"pam_service_name", filepath.Base(service)},
 		{"guest_enable", "YES"}, {"guest_username", "games"}, {"virtual_use_local_privs", "YES"},
 		{"local_root", p.root}, {"write_enable", "YES"}, {"local_umask", "022"},
 		{"chroot_local_user", "YES"}, {"allow_writeable_chroot", "YES"}, {"secure_chroot_dir", empty},
@@ -44,10 +45,10 @@ func vsftpd(t testing.TB, p plan) program {
 	}
 	file := filepath.Join(p.dir, "vsftpd.conf")
 	write(t, file, conf.text("="), 0o600)
-	return program{path: installed(t, "vsftpd", "usr/sbin/vsftpd"), args: []string{file}, logs: []string{log}}
+	return program{path: installed(t, "vsftpd", "usr/sbin/vsftpd"), args: []string{file}, logs: []string{log}, outside: []string{service}}
 }
 
-// pamService makes a PAM service that knows the one account, and removes it with the test.
+// pamService makes a file for a PAM service that knows the one account, and removes it with the test.
 func pamService(t testing.TB, p plan) string {
 	t.Helper()
 	db := filepath.Join(p.dir, "users")
@@ -64,7 +65,7 @@ with dbm.ndbm.open(sys.argv[1], "c") as db:
 	file := filepath.Join("/etc/pam.d", name)
 	write(t, file, fmt.Sprintf("auth required pam_userdb.so db=%s\naccount required pam_userdb.so db=%[1]s\n", db), 0o644)
 	t.Cleanup(func() { _ = os.Remove(file) }) // a left-over serves nobody: its database is gone
-	return name
+	return file
 }
 
 // setting is a configuration in the order in which it is written.
