@@ -14,16 +14,17 @@ type appending struct {
 	base    int64 // size before the first attempt; -1 = not asked yet
 	pending bool  // an attempt may have added something
 	blind   bool  // the server reports no size, and nobody wants to know it
+	ascii   bool  // the server converts line ends: sizes say nothing
 }
 
 func (a *appending) try(_ context.Context, s *session) error {
 	if a.stored {
 		return a.verified(s)
 	}
-	if a.blind && a.pending {
-		return &final{reason: ErrOutcomeUnknown, err: errors.New("server reports no size: what the append has added cannot be told")}
+	if (a.blind || a.ascii) && a.pending {
+		return &final{reason: ErrOutcomeUnknown, err: errors.New("reply to the append was lost, and no size tells what it has added")}
 	}
-	if a.base < 0 && !a.blind || a.pending {
+	if a.base < 0 && !a.blind && !a.ascii || a.pending {
 		if done, err := a.locate(s); done || err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/ftpretry/ftpretry/policy"
@@ -27,7 +28,7 @@ const (
 func tempName(name string) string {
 	dir, base := path.Split(name)
 	if len(base) > 200 { // most file systems end at 255
-		base = base[:200]
+		base = strings.ToValidUTF8(base[:200], "")
 	}
 	return dir + base + "." + rand.Text()[:10] + tempSuffix
 }
@@ -56,40 +57,39 @@ func (a *atomicUpload) try(_ context.Context, s *session) error {
 		}
 		a.checked = true
 	}
-	if a.renaming {
-		done, err := a.renamed(s)
-		if done || err != nil {
-			return err
-		}
-	}
 	err := s.ftp.Rename(a.temp, a.path)
-	if err != nil && doubtful(s.wire.Exchange(), err, "RNTO") {
+	if err == nil {
+		return nil
+	}
+	x := s.wire.Exchange()
+	if a.renaming && x.Command == "RNFR" && refused(err) {
+		// There is nothing to rename any more: an earlier RNTO was executed.
+		return a.renamed(s, err)
+	}
+	if doubtful(x, err, "RNTO") {
 		a.renaming = true
 	}
 	return err
 }
 
-// renamed finds out whether the RNTO whose reply was lost was executed.
-func (a *atomicUpload) renamed(s *session) (bool, error) {
+// renamed proves that an RNTO whose reply was lost was executed, after RNFR was
+// refused for the temporary name, which is nobody else's.
+func (a *atomicUpload) renamed(s *session, refusal error) error {
 	there, err := s.exists(a.temp, aFile)
 	if err != nil {
-		return false, err
+		return err
 	}
-	switch there {
-	case present:
-		a.renaming = false
-		return false, nil
-	case absent:
-		if a.verify == VerifyNone {
-			there, err = s.exists(a.path, anything)
-			if err != nil || there == present {
-				return there == present, err
-			}
-			break
-		}
-		return true, a.checkTarget(s)
+	if there != absent {
+		return &final{reason: ErrOutcomeUnknown, err: refusal}
 	}
-	return false, &final{reason: ErrOutcomeUnknown, err: fmt.Errorf("reply to the renaming of %s was lost, and the server cannot be asked", a.temp)}
+	if a.verify != VerifyNone {
+		return a.checkTarget(s)
+	}
+	there, err = s.exists(a.path, anything)
+	if err == nil && there != present {
+		err = &final{reason: ErrOutcomeUnknown, err: refusal}
+	}
+	return err
 }
 
 // checkTarget proves that the target is the upload.

@@ -47,6 +47,14 @@ func ask[T any](verb, name string, how func(*ftp.ServerConn, string) (T, error))
 	return &question[T]{operation: operation{verb: verb, path: name, invalid: checkText(name)}, how: how}
 }
 
+// named refuses an empty name.
+func (q *question[T]) named() *question[T] {
+	if q.invalid == nil {
+		q.invalid = checkPath(q.path)
+	}
+	return q
+}
+
 func (q *question[T]) try(_ context.Context, s *session) error {
 	answer, err := q.how(s.ftp, q.path)
 	if err == nil {
@@ -179,14 +187,14 @@ func (c *Client) GetEntry(ctx context.Context, path string) (entry *ftp.Entry, e
 
 // FileSize returns the size of a file in bytes (SIZE).
 func (c *Client) FileSize(ctx context.Context, path string) (size int64, err error) {
-	q := ask("SIZE", path, (*ftp.ServerConn).FileSize)
+	q := ask("SIZE", path, (*ftp.ServerConn).FileSize).named()
 	err = c.do(ctx, q)
 	return q.answer, err
 }
 
 // GetTime returns the modification time of a file (MDTM), in UTC.
 func (c *Client) GetTime(ctx context.Context, path string) (t time.Time, err error) {
-	q := ask("MDTM", path, (*ftp.ServerConn).GetTime)
+	q := ask("MDTM", path, (*ftp.ServerConn).GetTime).named()
 	err = c.do(ctx, q)
 	return q.answer, err
 }

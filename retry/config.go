@@ -86,6 +86,7 @@ type ConfigError struct {
 	Want  string // what is allowed
 }
 
+// Error returns one line: config: MaxConns is -1: want 1 or more, or 0 for 4.
 func (e *ConfigError) Error() string {
 	return fmt.Sprintf("config: %s is %s: want %s", e.Field, e.Value, e.Want)
 }
@@ -166,22 +167,22 @@ func (c *Config) settleAddr() error {
 	if strings.ContainsAny(c.Addr, " /\\@\r\n\t\x00") || strings.Contains(c.Addr, "://") {
 		return bad(`"host:port" without scheme, user or path`)
 	}
+	standard := "21"
+	if c.ImplicitTLS {
+		standard = "990"
+	}
 	host, port, err := net.SplitHostPort(c.Addr)
 	if err != nil {
-		standard := "21"
-		if c.ImplicitTLS {
-			standard = "990"
-		}
 		whole := c.Addr
-		if strings.Count(whole, ":") > 1 && !strings.HasPrefix(whole, "[") {
+		if net.ParseIP(whole) != nil && strings.Contains(whole, ":") {
 			whole = "[" + whole + "]" // a bare IPv6 address
 		}
-		if host, port, err = net.SplitHostPort(strings.TrimSuffix(whole, ":") + ":" + standard); err != nil {
+		if host, port, err = net.SplitHostPort(whole + ":" + standard); err != nil {
 			return bad(`"host:port", with an IPv6 address in brackets`)
 		}
 	}
 	if port == "" {
-		port = "21"
+		port = standard
 	}
 	if host == "" {
 		return bad("a host before the port")

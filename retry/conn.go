@@ -26,7 +26,7 @@ type Conn struct {
 // Dial connects to the server that cfg describes, as ftp.Dial does: the greeting
 // is read, and TLS made, but nobody is logged in. Config.User and
 // Config.Password are not used; call Login. ctx bounds the whole life of the
-// Conn, not only the dial.
+// Conn, not only the dial: when it ends, so does the session.
 func Dial(ctx context.Context, cfg Config) (*Conn, error) {
 	if err := cfg.settle(); err != nil {
 		return nil, err
@@ -47,6 +47,7 @@ func Dial(ctx context.Context, cfg Config) (*Conn, error) {
 		}
 		return nil, err
 	}
+	context.AfterFunc(c.ctx, l.cut)
 	return c, nil
 }
 
@@ -58,7 +59,7 @@ func (c *Conn) run(task task) error {
 	return c.do(c.ctx, task)
 }
 
-// Login logs in. On a session that is logged in already it changes the user.
+// Login logs in, on a new session if one is logged in already.
 // The password is kept, for reconnects.
 func (c *Conn) Login(user, password string) error {
 	op := &operation{verb: "USER", path: user, invalid: checkText(user + password), run: func(_ context.Context, s *session) error {
@@ -68,7 +69,9 @@ func (c *Conn) Login(user, password string) error {
 		op.invalid = c.line.open()
 	}
 	if op.invalid == nil {
-		c.line.forget()
+		// Another login begins on a new session: what a server leaves as it
+		// was when the user changes is not the same everywhere.
+		c.line.drop()
 	}
 	if err := c.do(c.ctx, op); err != nil {
 		return err
@@ -184,14 +187,14 @@ func (c *Conn) IsSetTimeSupported() bool { return c.line.features().setTime }
 
 // FileSize returns the size of a file.
 func (c *Conn) FileSize(path string) (size int64, err error) {
-	q := ask("SIZE", path, (*ftp.ServerConn).FileSize)
+	q := ask("SIZE", path, (*ftp.ServerConn).FileSize).named()
 	err = c.run(q)
 	return q.answer, err
 }
 
 // GetTime returns the modification time of a file, in UTC.
 func (c *Conn) GetTime(path string) (t time.Time, err error) {
-	q := ask("MDTM", path, (*ftp.ServerConn).GetTime)
+	q := ask("MDTM", path, (*ftp.ServerConn).GetTime).named()
 	err = c.run(q)
 	return q.answer, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -294,7 +295,7 @@ func TestResponseDeadlineEndsARead(t *testing.T) {
 	require.NoError(t, resp.SetDeadline(time.Now().Add(20*time.Millisecond)))
 	n, err := io.Copy(io.Discard, resp)
 	assert.EqualValues(t, 10, n)
-	require.ErrorIs(t, err, retry.ErrAttempts)
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 	require.Error(t, resp.Close())
 	require.NoError(t, c.Quit())
 }

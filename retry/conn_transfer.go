@@ -2,7 +2,6 @@ package retry
 
 import (
 	"io"
-	"path"
 	"time"
 
 	"github.com/jlaffaye/ftp"
@@ -10,12 +9,9 @@ import (
 
 // source makes a Source of what a caller of *ftp.ServerConn passes.
 func source(r io.Reader) Source {
-	switch r := r.(type) {
-	case nil:
-		return nil
-	case io.ReadSeeker:
-		if _, err := r.Seek(0, io.SeekCurrent); err == nil { // not a pipe
-			return Seeker(r)
+	if s, ok := r.(io.ReadSeeker); ok && !isNil(r) {
+		if _, err := s.Seek(0, io.SeekCurrent); err == nil { // not a pipe
+			return Seeker(s)
 		}
 	}
 	return Reader(r)
@@ -28,10 +24,14 @@ func (c *Conn) upload(verb, path string, r io.Reader) *upload {
 	if c.ascii() {
 		verify = VerifyNone
 	}
-	return newUpload(verb, path, source(r), verify)
+	u := newUpload(verb, path, source(r), verify)
+	u.fresh = c.ascii()
+	return u
 }
 
-func (c *Conn) ascii() bool { return c.line != nil && c.line.typ != "" && c.line.typ != ftp.TransferTypeBinary }
+func (c *Conn) ascii() bool {
+	return c.line != nil && c.line.typ != "" && c.line.typ != ftp.TransferTypeBinary
+}
 
 // Stor uploads what r has to give. A reader that is an io.Seeker can be
 // replayed, from the position it has now; another gets one attempt once a byte
@@ -55,7 +55,7 @@ func (c *Conn) StorFrom(path string, r io.Reader, offset uint64) error {
 // [Client.Append] does.
 func (c *Conn) Append(path string, r io.Reader) error {
 	u := c.upload("APPE", path, r)
-	return c.run(&appending{upload: u, base: -1})
+	return c.run(&appending{upload: u, base: -1, ascii: c.ascii()})
 }
 
 // Retr starts a download. It goes on by itself across lost connections. Close
@@ -109,8 +109,9 @@ func (r *Response) Close() error {
 	return r.r.err
 }
 
-// SetDeadline sets a deadline for the transfer at hand, beside
-// Config.StallTimeout.
+// SetDeadline sets a deadline for the download, beside Config.StallTimeout. A
+// Read that meets it fails with os.ErrDeadlineExceeded as the reason, and the
+// download is over. The zero time is no deadline.
 func (r *Response) SetDeadline(t time.Time) error { return r.r.setDeadline(t) }
 
 // Walk prepares a walk of the tree at root.
@@ -154,7 +155,7 @@ func (w *Walker) Next() bool {
 			if own(e) {
 				continue
 			}
-			w.next = append(w.next, visit{path.Join(w.current.path, e.Name), e})
+			w.next = append(w.next, visit{within(w.current.path, e.Name), e})
 		}
 	}
 	w.skip = false

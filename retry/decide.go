@@ -23,6 +23,12 @@ type decision struct {
 	command string
 }
 
+// keeps reports whether the session of the last attempt can serve others: it was
+// refused something, in step, by a server that is well otherwise.
+func (d *decision) keeps() bool {
+	return d.verdict.Class == transient.Permanent && (d.verdict.Reply == nil || d.verdict.Reply.Code > 500)
+}
+
 // decide says what follows an attempt that ended with err. The order matters:
 // what the caller did outranks what the server said, which outranks what the
 // network did.
@@ -49,6 +55,9 @@ func (t *transaction) decide(ctx context.Context, err error) decision {
 		return d
 	case ctx.Err() != nil:
 		d.reason, d.verdict = context.Cause(ctx), t.classify(x, err)
+		return d
+	case errors.Is(err, errElapsed):
+		d.reason, d.verdict = ErrElapsed, t.classify(x, err)
 		return d
 	case errors.As(err, &stated):
 		d.reason, d.verdict = stated.reason, t.classify(x, err)
@@ -118,21 +127,36 @@ func (t *transaction) noteOutcome(x wire.Exchange, err error) {
 	if reply := replyOf(err); reply != nil && reply.Code < 400 {
 		t.session.wire.Break(err)
 	}
-	if t.op.effect != "" && doubtful(x, err, t.op.effect) {
+	if t.op.effect == "" || x.Command != t.op.effect {
+		return
+	}
+	// A 421 on a session that was idle may have been pushed before the command,
+	// and the command executed by a server that does not hang up (pyftpdlib).
+	pushed := x.First && t.session.reused && x.Code == 421
+	if pushed || doubtful(x, err, t.op.effect) {
 		t.op.unknown = true
 	}
 }
 
 // doubtful reports whether command, which failed with err, may have been
-// executed all the same: its reply never came, or is out of step with the
-// commands, as one below 400 that comes as an error is, or says that an action
-// was begun and broken off (451, RFC 959 section 4.2).
+// executed all the same. Its reply never came; or is out of step with the
+// commands, as one below 400 that comes as an error is; or says that an action
+// was begun and broken off (451, RFC 959 section 4.2), which for a transfer it
+// has if there was a preliminary reply.
 func doubtful(x wire.Exchange, err error, command string) bool {
 	if x.Command != command {
 		return false
 	}
 	reply := replyOf(err)
-	return x.Unknown() || reply != nil && (reply.Code < 400 || reply.Code == 451)
+	switch {
+	case x.Unknown():
+		return true
+	case reply == nil:
+		return false
+	case reply.Code == 451:
+		return x.Begun || command != "STOR" && command != "APPE"
+	}
+	return reply.Code < 400
 }
 
 // stale reports whether the attempt met nothing but the end of a session that
@@ -151,6 +175,9 @@ func (t *transaction) stale(x wire.Exchange, v transient.Verdict) bool {
 // classify asks the classifier, and puts the attempt's own timeout right: it
 // is a context's error, but not the caller's.
 func (t *transaction) classify(x wire.Exchange, err error) transient.Verdict {
+	if errors.Is(err, errElapsed) {
+		return transient.Verdict{Class: transient.Network, Rule: "policy's Elapsed was over during the attempt"}
+	}
 	if errors.Is(err, errAttemptTimeout) {
 		return transient.Verdict{Class: transient.Network, Rule: "attempt took longer than the policy's AttemptTimeout"}
 	}

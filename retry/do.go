@@ -65,9 +65,16 @@ type keeper interface {
 	// bound to ctx. One that was in use before is not returned when fresh is
 	// asked for. The session that comes with an error is only to be asked
 	// what went wrong with it; it may be nil.
-	take(ctx context.Context, now time.Time, fresh bool) (*session, error)
+	take(ctx context.Context, r request) (*session, error)
 	// give takes it back. keep says that the operation has left it in order.
 	give(ctx context.Context, s *session, keep bool)
+}
+
+// request is what is asked of a session.
+type request struct {
+	now     time.Time // the present time
+	fresh   bool      // a new one
+	careful bool      // one that has been looked at: a wrong reply would be taken for a deed
 }
 
 // do runs op until it succeeds or there is a reason to stop. It is the one
@@ -123,27 +130,43 @@ func (t *transaction) attempt(ctx context.Context) error {
 		t.hooks.Attempt(ctx, t.describe())
 	}
 	t.stats.attempts.Add(1)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if err := t.sessions.admit(ctx); err != nil {
 		return err
 	}
 	t.admitted = true
-	limit := t.policy.AttemptTimeout
-	if limit <= 0 {
+	if t.policy.AttemptTimeout <= 0 && t.policy.Elapsed <= 0 {
 		return t.run(ctx, ctx)
 	}
-	bounded, cancel := context.WithTimeoutCause(ctx, limit, errAttemptTimeout)
+	bounded, cancel := t.bound(ctx)
 	defer cancel()
 	err := t.run(bounded, ctx)
 	if err != nil && bounded.Err() != nil && ctx.Err() == nil && replyOf(err) == nil && !callersFault(err) {
 		// However the end of the attempt's own context was told, by a function
 		// of the caller's for example, it is not the end of the caller's.
-		return errAttemptTimeout
+		return context.Cause(bounded)
 	}
 	return err
 }
 
+// bound is ctx with the ends that the policy sets to an attempt.
+func (t *transaction) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	cancels := func() {}
+	if limit := t.policy.AttemptTimeout; limit > 0 {
+		ctx, cancels = context.WithTimeoutCause(ctx, limit, errAttemptTimeout)
+	}
+	if end, ok := t.policy.Start(t.start).Deadline(); ok {
+		outer := cancels
+		bounded, cancel := context.WithDeadlineCause(ctx, end, errElapsed)
+		return bounded, func() { cancel(); outer() }
+	}
+	return ctx, cancels
+}
+
 func (t *transaction) run(ctx, callers context.Context) error {
-	s, err := t.sessions.take(ctx, t.began, t.fresh)
+	s, err := t.sessions.take(ctx, request{t.began, t.fresh, t.op.effect != ""})
 	t.session, t.held = s, err == nil
 	if err != nil {
 		if s != nil {
@@ -179,7 +202,7 @@ func (t *transaction) giveBack(ctx context.Context, err error, d decision) {
 	t.stats.note(t, d)
 	if t.held {
 		t.held = false
-		t.sessions.give(ctx, t.session, err == nil || d.stop && d.verdict.Class == transient.Permanent)
+		t.sessions.give(ctx, t.session, err == nil || d.stop && d.keeps())
 	}
 	if t.admitted {
 		t.admitted = false

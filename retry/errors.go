@@ -46,8 +46,11 @@ type Error struct {
 	Err      error             // the last failure
 }
 
-// Error returns one line: STOR in/a.csv: attempts exhausted after 4 in 12.3s: 421 "Too many users".
+// Error returns one line: STOR in/a.csv: attempts exhausted after 4 attempts in 12.3s: 421 "Too many users".
 func (e *Error) Error() string {
+	if e == nil {
+		return "no error"
+	}
 	var b strings.Builder
 	b.WriteString(e.Op)
 	if e.Path != "" {
@@ -68,7 +71,12 @@ func (e *Error) Error() string {
 // Unwrap lets errors.Is find the reason, and errors.Is and errors.As the last
 // failure with the server's last reply (*textproto.Error). Failures of earlier
 // attempts are told to [Hooks] and are not part of the error.
-func (e *Error) Unwrap() []error { return []error{e.Reason, e.Err} }
+func (e *Error) Unwrap() []error {
+	if e == nil {
+		return nil
+	}
+	return []error{e.Reason, e.Err}
+}
 
 // oneLine makes a reply of many lines, or joined errors, one line.
 func oneLine(s string) string {

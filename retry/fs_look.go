@@ -21,14 +21,14 @@ func (s *session) describe(name string) (*ftp.Entry, error) {
 	var refusal error
 	if s.ftp.IsTimePreciseInList() {
 		entry, err := s.ftp.GetEntry(name)
-		if err == nil || lost(s, err) || meaning(err, name) != nil {
+		if err == nil || s.lost(err) || meaning(err, name) != nil {
 			return entry, err
 		}
 		refusal = err // that does not say why: the directory may tell
 	}
 	listed, err := s.ftp.List(remotePath(path.Dir(name)))
 	if err != nil {
-		if lost(s, err) {
+		if s.lost(err) {
 			return nil, err
 		}
 		if refusal == nil {
@@ -54,7 +54,7 @@ func (s *session) describeRoot() (*ftp.Entry, error) {
 	entry, err := s.ftp.GetEntry("")
 	if err == nil {
 		root.Time = entry.Time
-	} else if lost(s, err) {
+	} else if s.lost(err) {
 		return nil, err
 	}
 	return root, nil
@@ -70,7 +70,7 @@ func (s *session) describeAlone(name string, refusal error) (*ftp.Entry, error) 
 		return s.describeFile(name, size)
 	}
 	reply := replyOf(err)
-	if reply == nil || lost(s, err) {
+	if reply == nil || s.lost(err) {
 		return nil, err
 	}
 	missing := &understood{fs.ErrNotExist, err}
@@ -97,7 +97,7 @@ func (s *session) describeFile(name string, size int64) (*ftp.Entry, error) {
 	t, err := s.ftp.GetTime(name)
 	if err == nil {
 		entry.Time = t
-	} else if lost(s, err) {
+	} else if s.lost(err) {
 		return nil, err
 	}
 	return entry, nil
@@ -109,7 +109,7 @@ func (s *session) describeFile(name string, size int64) (*ftp.Entry, error) {
 func (s *session) listDirectory(name string) (listed []*ftp.Entry, isDir bool, err error) {
 	listed, err = s.ftp.List(name)
 	switch {
-	case err != nil && (name == "" || lost(s, err) || !refused(err)):
+	case err != nil && (name == "" || s.lost(err) || !refused(err)):
 		return nil, false, err
 	case err == nil && (name == "" || s.wire.Exchange().Command == "MLSD" || len(listed) > 0 && among(listed, name) == nil):
 		return listed, true, nil

@@ -89,12 +89,12 @@ func (l *line) admit(context.Context) error { return nil }
 func (l *line) leave() {}
 
 // take implements keeper.
-func (l *line) take(ctx context.Context, now time.Time, fresh bool) (*session, error) {
+func (l *line) take(ctx context.Context, r request) (*session, error) {
 	if l.closed.Load() {
 		return nil, &final{reason: ErrPermanent, err: ErrClosed}
 	}
 	s := l.session.Swap(nil)
-	if s != nil && !fresh && s.alive(now) && s.wire.Bind(ctx, now) {
+	if s != nil && !r.fresh && s.alive(r) && s.wire.Bind(ctx, r.now) {
 		return s, nil
 	}
 	if s != nil {
@@ -142,8 +142,29 @@ func (l *line) give(ctx context.Context, s *session, keep bool) {
 		return
 	}
 	l.session.Store(s)
+	// It may have come too late for the one that closed the line, or for the
+	// end of the context.
 	if l.closed.Load() {
-		l.quit() // it came too late for the one that closed the line
+		l.quit()
+	} else if ctx.Err() != nil {
+		l.cut()
+	}
+}
+
+// drop forgets the login and ends the session that has it.
+func (l *line) drop() {
+	if l.in {
+		if s := l.session.Swap(nil); s != nil {
+			s.end(context.Background())
+		}
+	}
+	l.forget()
+}
+
+// cut closes the idle session without a goodbye.
+func (l *line) cut() {
+	if s := l.session.Swap(nil); s != nil {
+		s.wire.Close()
 	}
 }
 

@@ -2,6 +2,7 @@ package retry
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/jlaffaye/ftp"
@@ -39,6 +40,10 @@ func (l *lines[T]) try(_ context.Context, s *session) error {
 	answer, err := l.how(s.ftp, l.path)
 	if err != nil {
 		return err
+	}
+	if text := s.wire.ReplyText(); strings.Contains(strings.ToLower(text), "failed to open directory") {
+		// vsftpd: 226 Transfer done (but failed to open directory).
+		return &final{reason: ErrPermanent, err: errors.New("server could not read the directory: " + text)}
 	}
 	if tail := s.wire.Tail(); tail.In > 0 && tail.Last != '\n' && tail.In != l.cut {
 		l.cut = tail.In

@@ -37,13 +37,13 @@ func (p *pool) addr() string {
 }
 
 // take implements keeper.
-func (p *pool) take(ctx context.Context, now time.Time, fresh bool) (*session, error) {
-	for !fresh {
+func (p *pool) take(ctx context.Context, r request) (*session, error) {
+	for !r.fresh {
 		s := p.pop(0)
 		if s == nil {
 			break
 		}
-		if s.alive(now) && s.wire.Bind(ctx, now) {
+		if s.alive(r) && s.wire.Bind(ctx, r.now) {
 			return s, nil
 		}
 		s.wire.Close()
@@ -150,7 +150,17 @@ func (p *pool) expire() {
 	p.closing.Add(1)
 	p.mu.Unlock()
 	defer p.closing.Done()
-	endAll(old)
+	for _, s := range old {
+		// A session that is being ended still counts. Where there is no place
+		// for it, somebody waits for one: no time for a goodbye.
+		select {
+		case p.places <- struct{}{}:
+			s.end(context.Background())
+			<-p.places
+		default:
+			s.wire.Close()
+		}
+	}
 }
 
 // close ends the idle sessions; those in use are ended as they come back.

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/jlaffaye/ftp"
+
+	"github.com/ftpretry/ftpretry/transient"
 )
 
 // presence is whether a name is there.
@@ -59,7 +61,7 @@ func (s *session) exists(name string, k kind) (presence, error) {
 			return present, nil
 		case missing(err):
 			return absent, nil
-		case lost(s, err):
+		case s.lost(err):
 			return unclear, err
 		}
 	}
@@ -69,7 +71,7 @@ func (s *session) exists(name string, k kind) (presence, error) {
 		switch {
 		case err == nil:
 			return present, nil
-		case lost(s, err):
+		case s.lost(err):
 			return unclear, err
 		}
 		gone = missing(err)
@@ -114,7 +116,7 @@ func (s *session) listed(name string) (presence, error) {
 	switch {
 	case missing(err) || replyOf(err) != nil && noFiles.MatchString(replyOf(err).Msg):
 		return absent, nil
-	case err != nil && lost(s, err):
+	case err != nil && s.lost(err):
 		return unclear, err
 	case err != nil:
 		return unclear, nil
@@ -152,22 +154,36 @@ func hiddenName(name string) bool { return strings.HasPrefix(path.Base(name), ".
 var errMoved = errors.New("working directory was changed to look at a name")
 
 // lost reports whether a question failed in a way that an attempt fails of,
-// rather than being refused for good.
-func lost(s *session, err error) bool {
-	reply := replyOf(err)
-	return reply == nil && !s.wire.InStep() || reply != nil && reply.Code < 500
+// rather than being refused for good: the connection with it, or with a reply
+// that can heal.
+func (s *session) lost(err error) bool {
+	if replyOf(err) == nil {
+		return !s.wire.InStep()
+	}
+	x := s.wire.Exchange()
+	return !s.wire.InStep() && s.wire.Data() == nil && s.wire.Broken() == nil ||
+		s.endpoint.cfg.Classifier.Classify(transient.Failure{Command: x.Command, Path: x.Path, Err: err}).Transient()
 }
 
-// parent is the directory of name, "" for the working directory. A "./" before
-// the name stays: it may keep a name that begins with "-" from being taken for
-// an option.
+// parent is the directory of name, "" for the working directory. Nothing is
+// cleaned away: "link/../x" need not be "x", and the "./" of "./-l" keeps a name
+// from being taken for an option.
 func parent(name string) string {
-	dir := path.Dir(strings.TrimRight(name, "/"))
-	switch {
-	case strings.HasPrefix(name, "./") && dir != ".":
-		return "./" + dir
-	case dir == ".":
+	name = strings.TrimRight(name, "/")
+	switch i := strings.LastIndexByte(name, '/'); {
+	case i < 0:
 		return ""
+	case i == 0:
+		return "/"
+	default:
+		return name[:i]
 	}
-	return dir
+}
+
+// within is the path of name in dir, as it is listed there.
+func within(dir, name string) string {
+	if dir == "" {
+		return name
+	}
+	return strings.TrimRight(dir, "/") + "/" + name
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,6 +42,7 @@ type reader struct {
 	failed  error         // how it ended; nil while it goes on; io.EOF = in order
 	teller  *teller       // nil = nobody is told
 	err     error         // what every further Read returns
+	until   time.Time     // the caller's deadline; zero = none
 }
 
 // errReaderClosed is what a Read returns after Close.
@@ -68,6 +70,9 @@ func (r *reader) start(_ context.Context, s *session) error {
 		return err
 	}
 	r.session, r.resp, r.failed, r.teller = s, resp, nil, s.teller
+	if !r.until.IsZero() {
+		return resp.SetDeadline(r.until)
+	}
 	return nil
 }
 
@@ -100,6 +105,10 @@ func (r *reader) read(p []byte) (int, error) {
 		err := r.finish()
 		if err == nil {
 			r.end(io.EOF)
+			break
+		}
+		if !r.until.IsZero() && !time.Now().Before(r.until) {
+			r.end(&Error{Op: r.d.verb, Path: r.d.path, Attempts: 1, Verdict: deadlineVerdict, Reason: os.ErrDeadlineExceeded, Err: err})
 			break
 		}
 		r.resume(err)
@@ -185,8 +194,9 @@ func (r *reader) endClosed() {
 func (r *reader) setDeadline(t time.Time) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.until = t
 	if r.err != nil || r.resp == nil {
-		return r.err
+		return nil
 	}
 	return r.resp.SetDeadline(t)
 }
@@ -218,12 +228,12 @@ func (h *holder) leave() {
 }
 
 // take implements keeper.
-func (h *holder) take(ctx context.Context, now time.Time, fresh bool) (*session, error) {
+func (h *holder) take(ctx context.Context, r request) (*session, error) {
 	if h.session != nil {
-		h.session.wire.Bind(ctx, now)
+		h.session.wire.Bind(ctx, r.now)
 		return h.session, nil
 	}
-	s, err := h.inner.take(ctx, now, fresh)
+	s, err := h.inner.take(ctx, r)
 	if err == nil {
 		h.session = s
 	}

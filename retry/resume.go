@@ -155,6 +155,8 @@ func (d *download) measure(s *session) error {
 		return nil
 	}
 	switch {
+	case d.progress > n && !replay:
+		return &wire.CallerError{Err: fmt.Errorf("offset %d is beyond the end of the file, which has %d bytes", d.progress, n)}
 	case d.progress > n:
 		return d.changed(fmt.Errorf("%d bytes were delivered, but it has %d now", d.progress, n))
 	case replay && d.size >= 0 && n != d.size:

@@ -69,7 +69,7 @@ func (d *download) complete(s *session, err error) error {
 			return err
 		}
 	}
-	if d.ascii || d.verify == VerifyNone && d.size < 0 {
+	if d.ascii || d.verify == VerifyNone {
 		return nil
 	}
 	if d.progress == d.size {
@@ -81,7 +81,7 @@ func (d *download) complete(s *session, err error) error {
 		return err
 	case state != sizeKnown:
 		return unprovable(ErrIncomplete)
-	case n == d.progress && n > d.size:
+	case n == d.progress && (n > d.size || !d.asked):
 		d.size = n // it has grown, and all of it has come
 		return d.compare(s)
 	case n > d.progress:
@@ -139,6 +139,8 @@ var errNilWriter = errors.New("destination is nil: use io.Discard to drop the da
 // (REST), or reads the file again and drops what was written. When the file has
 // changed meanwhile, dst is emptied and filled anew where it can be, as an
 // *os.File can; otherwise the end is [ErrChanged].
+//
+// A cancelled download returns once a Write to dst returns that is under way.
 //
 // It succeeds when the server has answered 226 and, unless Config.Verify says
 // otherwise, as many bytes have come as it reports for the file.

@@ -16,6 +16,9 @@ import (
 // session's place, not the time to hold the caller up.
 const quitTime = time.Second
 
+// longest is a timeout that is as good as none; multiples of it still fit.
+const longest = 10_000 * time.Hour
+
 // endpoint is a server and the way to it: what every session to it has in
 // common. It does not change, but for what is learned.
 type endpoint struct {
@@ -30,7 +33,7 @@ type endpoint struct {
 func newEndpoint(cfg *Config) *endpoint {
 	return &endpoint{cfg: cfg, wire: wire.Config{
 		Addr: cfg.Addr, TLS: cfg.TLS, Implicit: cfg.ImplicitTLS, Dialer: cfg.Dial,
-		Connect: cfg.ConnectTimeout, Reply: cfg.ReplyTimeout, Stall: cfg.StallTimeout,
+		Connect: min(cfg.ConnectTimeout, longest), Reply: min(cfg.ReplyTimeout, longest), Stall: min(cfg.StallTimeout, longest),
 	}}
 }
 
@@ -94,16 +97,22 @@ func (s *session) login(user, password string) error {
 }
 
 // hidden takes the password out of an error: there are servers that quote what
-// they refuse.
+// they refuse. One so short that it may stand there by chance takes the whole
+// text with it.
 func hidden(err error, password string) error {
-	if len(password) < 3 || !strings.Contains(err.Error(), password) {
+	if password == "" || !strings.Contains(err.Error(), password) {
 		return err
 	}
-	text := strings.ReplaceAll(oneLine(err.Error()), password, "***")
-	if reply := replyOf(err); reply != nil {
-		return &textproto.Error{Code: reply.Code, Msg: strings.ReplaceAll(reply.Msg, password, "***")}
+	hide := func(text string) string {
+		if len(password) < 3 {
+			return "(text not shown: it holds the password)"
+		}
+		return strings.ReplaceAll(text, password, "***")
 	}
-	return textproto.ProtocolError(text)
+	if reply := replyOf(err); reply != nil {
+		return &textproto.Error{Code: reply.Code, Msg: hide(reply.Msg)}
+	}
+	return textproto.ProtocolError(hide(oneLine(err.Error())))
 }
 
 // open makes a session that is logged in.
@@ -170,10 +179,10 @@ func (s *session) moved() wire.Moved {
 
 // alive prepares an idle session for another use, if the server has not ended
 // it meanwhile, as far as can be seen.
-func (s *session) alive(now time.Time) bool {
+func (s *session) alive(r request) bool {
 	s.reused = true
-	s.rested = now.Sub(s.wire.Spoke()) >= probeAfter
-	return !s.rested || !s.wire.Stale()
+	s.rested = r.now.Sub(s.wire.Spoke()) >= probeAfter
+	return !s.rested && !r.careful || !s.wire.Stale()
 }
 
 // twice counts bytes that were moved and are moved again.

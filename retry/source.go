@@ -6,12 +6,16 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"sync"
 )
 
 // Source is what an upload sends. Open returns a reader of its content from
 // offset on; each attempt opens it anew and closes what it got. An error of
 // Open or of the reader is the caller's own failure: it ends the operation.
+//
+// A cancelled operation returns once Read returns: a source that can block, such
+// as a pipe, has to be unblocked by whoever cancels.
 //
 // A Source is used by one operation at a time unless it says otherwise.
 type Source interface {
@@ -86,7 +90,7 @@ func (memory) Close() error { return nil }
 // ReaderAt is the content of r from its beginning, size bytes long. r is not
 // closed. It may be used by several operations at once.
 func ReaderAt(r io.ReaderAt, size int64) Source {
-	if r == nil {
+	if isNil(r) {
 		return nil
 	}
 	return &readerAtSource{r: r, n: size}
@@ -114,7 +118,7 @@ func (s *readerAtSource) size() (int64, error) {
 // Seeker is the content of r from its present position on. r is moved by the
 // upload and not closed. Not for concurrent use.
 func Seeker(r io.ReadSeeker) Source {
-	if r == nil {
+	if isNil(r) {
 		return nil
 	}
 	return &seekerSource{r: r, start: -1}
@@ -177,7 +181,7 @@ func (keptOpen) Close() error { return nil }
 // fails after a byte was consumed, the operation ends with [ErrNotReplayable].
 // Use Seeker, ReaderAt or File wherever the content can be had again.
 func Reader(r io.Reader) Source {
-	if r == nil {
+	if isNil(r) {
 		return nil
 	}
 	return &readerSource{r: r}
@@ -219,3 +223,12 @@ func (s *readerSource) again() error {
 }
 
 var errShrunk = errors.New("source is shorter than what was sent of it: it changed during the upload")
+
+// isNil reports whether r is nil or a nil pointer, of which nothing can be read.
+func isNil(r any) bool {
+	if r == nil {
+		return true
+	}
+	v := reflect.ValueOf(r)
+	return v.Kind() == reflect.Pointer && v.IsNil()
+}

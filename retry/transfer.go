@@ -133,7 +133,7 @@ func (u *upload) check(s *session, name string, want int64) error {
 	}
 	var lie *mismatch
 	if errors.As(err, &lie) {
-		u.stored = false
+		u.stored, u.unknown = false, false
 	}
 	return err
 }
@@ -166,7 +166,7 @@ func (u *upload) send(s *session, offset int64, store func(io.Reader) error) err
 	if u.length >= 0 && u.sent != u.length {
 		return &wire.CallerError{Err: fmt.Errorf("source changed during the upload: it had %d bytes and gave %d", u.length, u.sent)}
 	}
-	u.stored = true
+	u.stored, u.unknown = true, true
 	u.fresh = u.fresh || offset > 0 // should the size be wrong after all, the seam may be
 	return nil
 }

@@ -40,7 +40,7 @@ func (r *runner) removeTree(ctx context.Context, dir string, depth int) error {
 		if err := checkName(e.Name); err != nil {
 			return &Error{Op: "RMD", Path: dir, Verdict: invalidVerdict, Reason: ErrPermanent, Err: err}
 		}
-		if err := r.removeEntry(ctx, path.Join(dir, e.Name), e.Type, depth); err != nil {
+		if err := r.removeEntry(ctx, within(dir, e.Name), e.Type, depth); err != nil {
 			return err
 		}
 	}

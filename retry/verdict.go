@@ -10,6 +10,7 @@ import (
 // The verdicts that are not the classifier's to give.
 var (
 	invalidVerdict  = transient.Verdict{Class: transient.Permanent, Rule: "nothing was sent: the call itself is mistaken"}
+	deadlineVerdict = transient.Verdict{Class: transient.Permanent, Rule: "the caller's own deadline has passed"}
 	callerVerdict   = transient.Verdict{Class: transient.Permanent, Rule: "the caller's own reader or writer failed"}
 	givenVerdict    = transient.Verdict{Class: transient.Permanent, Rule: "the caller's function returned backoff.Permanent"}
 	mismatchVerdict = transient.Verdict{Class: transient.DataChannel, Rule: "the server called it done, the byte counts do not"}
@@ -23,6 +24,15 @@ func (attemptTimeout) Timeout() bool   { return true }
 func (attemptTimeout) Temporary() bool { return true }
 
 var errAttemptTimeout error = attemptTimeout{}
+
+// elapsed is the cause of the end that Policy.Elapsed sets to an attempt.
+type elapsed struct{}
+
+func (elapsed) Error() string   { return "policy's Elapsed was over during the attempt" }
+func (elapsed) Timeout() bool   { return true }
+func (elapsed) Temporary() bool { return true }
+
+var errElapsed error = elapsed{}
 
 // hopelessAfter is how many fresh sessions in a row must give the same answer
 // to the same command, with no progress, before a reply that should heal is

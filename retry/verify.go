@@ -41,9 +41,7 @@ func (s *session) size(name string) (int64, sizeState, error) {
 	switch {
 	case err == nil && n >= 0:
 		return n, sizeKnown, nil
-	case err != nil && replyOf(err) != nil && !refused(err):
-		return 0, sizeUnknown, err
-	case err != nil && replyOf(err) == nil && !s.wire.InStep():
+	case err != nil && s.lost(err):
 		return 0, sizeUnknown, err
 	}
 	e, state, err := s.entry(name)
@@ -67,12 +65,10 @@ func (s *session) entry(name string) (*ftp.Entry, sizeState, error) {
 	} else {
 		entries, err = s.ftp.List(name)
 	}
-	switch reply := replyOf(err); {
-	case err != nil && reply == nil && !s.wire.InStep():
-		return nil, sizeUnknown, err
-	case reply != nil && (reply.Code == 550 || reply.Code == 450):
+	switch {
+	case missing(err):
 		return nil, sizeMissing, nil
-	case reply != nil && reply.Code < 500:
+	case err != nil && s.lost(err):
 		return nil, sizeUnknown, err
 	case err != nil:
 		return nil, sizeUnknown, nil

@@ -2,7 +2,6 @@ package wire
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -92,7 +91,7 @@ func (c *control) next() error {
 			c.r, c.d = c.d, c.d+i+1
 			done, err := c.reply.line(line)
 			if err != nil {
-				return c.fail(err)
+				return c.fail(c.discreet(err))
 			}
 			if done {
 				c.complete()
@@ -100,12 +99,20 @@ func (c *control) next() error {
 			return nil
 		}
 		if !c.reply.open && !plausible(c.buf[c.d:c.w]) {
-			return c.fail(notFTP(c.buf[c.d:c.w]))
+			return c.fail(c.discreet(notFTP(c.buf[c.d:c.w])))
 		}
 		if err := c.fill(); err != nil {
 			return c.fail(err)
 		}
 	}
+}
+
+// discreet shows nothing of what is no reply to a password: it may repeat it.
+func (c *control) discreet(err error) error {
+	if string(c.cmd) == "PASS" || string(c.cmd) == "ACCT" {
+		return textproto.ProtocolError("what came in reply to " + string(c.cmd) + " is not an FTP reply: not shown")
+	}
+	return err
 }
 
 // fill receives more of an unfinished line. The deadline is set anew for each
@@ -167,24 +174,6 @@ func (c *control) arm() {
 	}
 }
 
-// armWrite sets the deadline of a command.
-func (c *control) armWrite() {
-	c.wrote, c.now = c.now, time.Time{}
-	if c.wrote.IsZero() {
-		c.wrote = time.Now()
-	}
-	t := c.wrote.Add(c.s.cfg.Reply)
-	if !c.limit.IsZero() && t.After(c.limit) {
-		c.writeBy = c.limit
-		_ = c.raw.SetWriteDeadline(c.limit)
-		c.s.holdInterrupt(c.raw)
-	} else if c.writeBy.Before(t) {
-		c.writeBy = t.Add(c.s.cfg.Reply / slack)
-		_ = c.raw.SetWriteDeadline(c.writeBy)
-		c.s.holdInterrupt(c.raw)
-	}
-}
-
 // complete takes note of a whole reply.
 func (c *control) complete() {
 	code := c.reply.code
@@ -228,91 +217,6 @@ func (c *control) fail(err error) error {
 	return c.err
 }
 
-// Write sends a command. The ftp package writes a command of up to 4 KiB, its
-// end included, in one call.
-func (c *control) Write(p []byte) (int, error) {
-	if c.err != nil {
-		return 0, c.err
-	}
-	if !c.partial {
-		if err := c.begin(p); err != nil {
-			return 0, err
-		}
-	}
-	c.armWrite()
-	n, err := c.conn.Write(p)
-	if err != nil {
-		return n, c.fail(c.explain(err))
-	}
-	c.partial = p[len(p)-1] != '\n'
-	if !c.partial {
-		c.sent = true
-		c.pending++
-	}
-	return n, nil
-}
-
-// begin takes note of the command that p begins, and refuses it where sending
-// it would be wrong.
-func (c *control) begin(p []byte) error {
-	verb := p
-	if i := bytes.IndexAny(p, " \r\n"); i >= 0 {
-		verb = p[:i]
-	}
-	if bytes.IndexByte(p, 0) >= 0 {
-		return &CallerError{Err: errNUL} // RFC 2640, section 3.1
-	}
-	if err := c.s.mayUse(string(verb)); err != nil {
-		return c.fail(err)
-	}
-	if string(verb) == "QUIT" && c.last == nil {
-		last := c.exchange()
-		c.last = &last
-	}
-	c.cmd, c.verb = append(c.cmd[:0], verb...), len(verb)
-	c.sent, c.begun, c.answered, c.hurry = false, false, false, false
-	switch string(verb) {
-	case "PASS", "ACCT", "ADAT":
-		c.altered = true
-	case "USER", "REIN", "CWD", "XCWD", "CDUP", "XCUP", "TYPE", "MODE", "STRU", "PBSZ", "PROT", "OPTS", "SITE", "SMNT":
-		c.altered = true
-		fallthrough
-	default:
-		c.cmd = append(c.cmd[:0], bytes.TrimRight(p, "\r\n")...)
-	}
-	return c.unasked()
-}
-
-var errNUL = errors.New("command contains NUL: not sent")
-
-// unasked refuses to send a command while there is a reply that nobody asked
-// for, or one that nobody has read: the server's answer would be taken for
-// another command's. A 421 pushed while the connection was idle is such a reply.
-func (c *control) unasked() error {
-	if c.pending == 0 && c.d == c.w && c.r == c.d {
-		return nil
-	}
-	c.extra = true
-	for c.d < c.w {
-		i := bytes.IndexByte(c.buf[c.d:c.w], '\n')
-		if i < 0 {
-			break
-		}
-		done, err := c.reply.line(c.buf[c.d : c.d+i+1])
-		c.d += i + 1
-		if err != nil {
-			return c.fail(err)
-		}
-		if done {
-			if c.reply.code >= 400 {
-				c.refusal = c.reply.err()
-			}
-			return c.fail(fmt.Errorf("connection out of step, %s not sent: %w", c.cmd[:c.verb], c.reply.err()))
-		}
-	}
-	return c.fail(textproto.ProtocolError(fmt.Sprintf("connection out of step, %s not sent: the reply before it was not read", c.cmd[:c.verb])))
-}
-
 // Close ends the connection at once; a TLS connection says so to the server
 // first, unless the session was interrupted.
 func (c *control) Close() error {
@@ -329,26 +233,6 @@ func (c *control) Close() error {
 
 // goodbye bounds the end of a TLS connection.
 const goodbye = 500 * time.Millisecond
-
-// command sends a line of our own and awaits its final reply, between two
-// commands of the ftp package.
-func (c *control) command(line string) error {
-	if _, err := c.Write([]byte(line + "\r\n")); err != nil {
-		return err
-	}
-	return c.await()
-}
-
-// await consumes replies until none is owed.
-func (c *control) await() error {
-	for c.pending > 0 {
-		if err := c.next(); err != nil {
-			return err
-		}
-		c.r = c.d
-	}
-	return nil
-}
 
 // The ftp package asks for an address to dial data connections to, and, with
 // DialWithShutTimeout, leaves a deadline behind; deadlines are ours.

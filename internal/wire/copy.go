@@ -134,7 +134,7 @@ func (d *Data) chunks(lr io.LimitedReader, move func(io.Reader) (int64, error), 
 		total += n
 		count(int(n))
 		switch took := time.Since(start); {
-		case err != nil && isTimeout(err) && n > 0 && d.mayGoOn():
+		case err != nil && isTimeout(err) && d.mayGoOn() && (n > 0 || d.sluggish()):
 			chunk = firstChunk
 		case err != nil && !ofNetwork(err):
 			return total, d.callerFailed(err)

@@ -30,6 +30,7 @@ type Data struct {
 	delivered []byte    // see Last
 	last      byte      // of what was received
 	shaken    bool      // the TLS handshake was done, or tried
+	lowered   bool      // see sluggish
 	eof       bool      // the server has ended it
 	failed    error     // what it failed of
 	caller    *CallerError
@@ -98,7 +99,7 @@ func (d *Data) Write(p []byte) (int, error) {
 		done += n
 		d.sentBytes(n)
 		switch {
-		case err != nil && isTimeout(err) && n > 0 && d.tls == nil && d.mayGoOn():
+		case err != nil && isTimeout(err) && d.tls == nil && d.mayGoOn() && (n > 0 || d.sluggish()):
 		case err != nil:
 			return done, d.ended(err)
 		}
@@ -106,6 +107,16 @@ func (d *Data) Write(p []byte) (int, error) {
 			return done, nil
 		}
 	}
+}
+
+// sluggish gives an upload that seems to have stalled another chance, once: the
+// kernel may not have told that it takes more.
+func (d *Data) sluggish() bool {
+	if d.lowered || !d.upload {
+		return false
+	}
+	d.lowered = true
+	return lowWater(d.raw)
 }
 
 // mayGoOn reports whether a deadline that expired was only the stall's, with

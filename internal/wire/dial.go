@@ -35,9 +35,11 @@ func Connect(ctx context.Context, cfg *Config) (*Session, error) {
 	if err != nil {
 		return s, err
 	}
+	n, _ := strconv.Atoi(port)
 	s.remote, _ = conn.RemoteAddr().(*net.TCPAddr)
-	if s.remote == nil {
-		n, _ := strconv.Atoi(port)
+	if ip := net.ParseIP(host); s.remote == nil || cfg.Dialer != nil && (s.remote.Port != n || ip != nil && !ip.Equal(s.remote.IP)) {
+		// No TCP, or the address of a proxy, which would be asked for ports of
+		// its own.
 		s.remote = &net.TCPAddr{IP: madeUp, Port: n}
 		s.host = host
 	}

@@ -160,6 +160,9 @@ func (s *Session) Break(err error) {
 	}
 }
 
+// Broken is why the session was marked by Break, nil if it was not.
+func (s *Session) Broken() error { return s.broken }
+
 // InStep reports whether the next reply will be the answer to the next
 // command, and so whether the session may be used again.
 func (s *Session) InStep() bool {
