@@ -30,6 +30,7 @@ func commandFaults() map[string]retrytest.Fault {
 		"no answer":             {Stall: true},
 		"ran, no answer":        {After: true, Stall: true},
 		"ran, answered 451":     {After: true, Reply: "451 Local error."},
+		"ran, answered 421":     {After: true, Reply: "421 Going down.", Control: retrytest.FIN},
 		"ran, then closed":      {After: true, Control: retrytest.FIN},
 		"ran, then pushed 421":  {After: true, Push: "421 Timeout.", Control: retrytest.FIN},
 		"ran, an extra reply":   {After: true, Reply: "226 Extra.", Also: true},

@@ -141,8 +141,9 @@ func (t *transaction) noteOutcome(x wire.Exchange, err error) {
 // doubtful reports whether command, which failed with err, may have been
 // executed all the same. Its reply never came; or is out of step with the
 // commands, as one below 400 that comes as an error is; or says that an action
-// was begun and broken off (451, RFC 959 section 4.2), which for a transfer it
-// has if there was a preliminary reply.
+// was begun and broken off (451), which for a transfer it was if there was a
+// preliminary reply; or is a 421, which says something of the connection, not of
+// the command (RFC 959, section 4.2).
 func doubtful(x wire.Exchange, err error, command string) bool {
 	if x.Command != command {
 		return false
@@ -153,7 +154,7 @@ func doubtful(x wire.Exchange, err error, command string) bool {
 		return true
 	case reply == nil:
 		return false
-	case reply.Code == 451:
+	case reply.Code == 451 || reply.Code == 421:
 		return x.Begun || command != "STOR" && command != "APPE"
 	}
 	return reply.Code < 400

@@ -2,6 +2,7 @@ package retry
 
 import (
 	"errors"
+	"net/textproto"
 	"path"
 	"regexp"
 	"strings"
@@ -62,7 +63,7 @@ func (s *session) exists(name string, k kind) (presence, error) {
 		case missing(err):
 			return absent, nil
 		case s.lost(err):
-			return unclear, err
+			return unclear, s.failing(err)
 		}
 	}
 	gone := true // every question was answered as for a name that is not there
@@ -72,7 +73,7 @@ func (s *session) exists(name string, k kind) (presence, error) {
 		case err == nil:
 			return present, nil
 		case s.lost(err):
-			return unclear, err
+			return unclear, s.failing(err)
 		}
 		gone = missing(err)
 	}
@@ -117,7 +118,7 @@ func (s *session) listed(name string) (presence, error) {
 	case missing(err) || replyOf(err) != nil && noFiles.MatchString(replyOf(err).Msg):
 		return absent, nil
 	case err != nil && s.lost(err):
-		return unclear, err
+		return unclear, s.failing(err)
 	case err != nil:
 		return unclear, nil
 	}
@@ -161,8 +162,17 @@ func (s *session) lost(err error) bool {
 		return !s.wire.InStep()
 	}
 	x := s.wire.Exchange()
-	return !s.wire.InStep() && s.wire.Data() == nil && s.wire.Broken() == nil ||
+	return s.wire.Strayed() ||
 		s.endpoint.cfg.Classifier.Classify(transient.Failure{Command: x.Command, Path: x.Path, Err: err}).Transient()
+}
+
+// failing is what an attempt fails of when a question of it is lost. A refusal
+// that came with more than was asked for is no answer to go by.
+func (s *session) failing(err error) error {
+	if replyOf(err) != nil && s.wire.Strayed() {
+		return textproto.ProtocolError("connection out of step after " + oneLine(err.Error()))
+	}
+	return err
 }
 
 // parent is the directory of name, "" for the working directory. Nothing is

@@ -42,7 +42,7 @@ func (s *session) size(name string) (int64, sizeState, error) {
 	case err == nil && n >= 0:
 		return n, sizeKnown, nil
 	case err != nil && s.lost(err):
-		return 0, sizeUnknown, err
+		return 0, sizeUnknown, s.failing(err)
 	}
 	e, state, err := s.entry(name)
 	if err != nil || state != sizeKnown {
@@ -69,7 +69,7 @@ func (s *session) entry(name string) (*ftp.Entry, sizeState, error) {
 	case missing(err):
 		return nil, sizeMissing, nil
 	case err != nil && s.lost(err):
-		return nil, sizeUnknown, err
+		return nil, sizeUnknown, s.failing(err)
 	case err != nil:
 		return nil, sizeUnknown, nil
 	}

@@ -160,15 +160,18 @@ func (s *Session) Break(err error) {
 	}
 }
 
-// Broken is why the session was marked by Break, nil if it was not.
-func (s *Session) Broken() error { return s.broken }
+// Strayed reports whether the server has said more than it was asked for.
+func (s *Session) Strayed() bool {
+	c := s.control
+	return c.extra || c.d != c.w
+}
 
 // InStep reports whether the next reply will be the answer to the next
 // command, and so whether the session may be used again.
 func (s *Session) InStep() bool {
 	c := s.control
-	return s.broken == nil && !s.cut.Load() && c.err == nil && !c.extra && !c.partial &&
-		c.pending == 0 && c.d == c.w && s.data == nil
+	return s.broken == nil && !s.cut.Load() && c.err == nil && !c.partial && !s.Strayed() &&
+		c.pending == 0 && s.data == nil
 }
 
 // Stale reports whether the server has hung up on the idle session, or said
