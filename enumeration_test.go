@@ -2,6 +2,8 @@ package ftpretry_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -113,8 +115,9 @@ func enumerate(t *testing.T, operations []operation, secure bool) {
 						}
 					}
 				}
-				for name, f := range faults {
-					if undetectable(op, s, f) {
+				for i, name := range slices.Sorted(maps.Keys(faults)) {
+					f := faults[name]
+					if undetectable(op, s, f) || (i+s.nth+len(op.name))%sample != 0 {
 						continue
 					}
 					f.On, f.Nth = s.verb, s.nth

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package ftpd runs one real FTP server for a test: vsftpd, ProFTPD, Pure-FTPd or pyftpdlib.
 //
 // A scripted server proves what the client does with a reply; only the programs themselves prove which replies there
