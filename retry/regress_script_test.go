@@ -147,8 +147,12 @@ func (x *scripted) serve(conn net.Conn) {
 	s.say("220 Ready.")
 	for lines := bufio.NewScanner(conn); lines.Scan(); {
 		verb, arg, _ := strings.Cut(lines.Text(), " ")
+		line := lines.Text()
+		if verb == "PASS" {
+			line = "PASS ***"
+		}
 		x.mu.Lock()
-		x.commands = append(x.commands, lines.Text())
+		x.commands = append(x.commands, line)
 		x.mu.Unlock()
 		if x.answer(s, verb, arg) {
 			continue
