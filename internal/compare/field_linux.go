@@ -71,7 +71,7 @@ func race(t *testing.T, servers []string, nth int, cases bool) {
 				}
 			}
 		}
-		fmt.Printf("\n%s, %d faults\n\n| outcome | %s |\n|---|%s\n", server, trials,
+		fmt.Printf("\n%s, %d runs, one fault in %d\n\n| outcome | %s |\n|---|%s\n", server, trials, nth,
 			strings.Join(columns, " | "), strings.Repeat("--:|", len(columns)))
 		for _, o := range shown {
 			if o == duplicate {
