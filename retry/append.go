@@ -56,9 +56,14 @@ func (a *appending) locate(s *session) (done bool, err error) {
 		a.blind = true
 		return false, nil
 	}
-	if state == sizeUnknown {
-		return false, &final{reason: ErrOutcomeUnknown, err: errors.New(
+	switch {
+	case state != sizeUnknown:
+	case a.base < 0:
+		return false, &final{reason: ErrPermanent, err: errors.New(
 			"server reports no size, by which an append could be proven: nothing was sent; set Config.Verify to VerifyNone to do without")}
+	default:
+		return false, &final{reason: ErrOutcomeUnknown, err: errors.New(
+			"server no longer reports a size: what the append has added cannot be told")}
 	}
 	if a.base < 0 {
 		a.base = n

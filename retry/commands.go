@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"sync"
 	"time"
 
 	"github.com/jlaffaye/ftp"
@@ -22,8 +22,11 @@ func checkPath(name string) error {
 
 // checkText is checkPath for arguments that may be empty.
 func checkText(name string) error {
-	if strings.ContainsAny(name, "\r\n\x00") {
-		return fmt.Errorf("%w: it holds CR, LF or NUL", ErrPath)
+	for i := range len(name) {
+		switch name[i] {
+		case '\r', '\n', 0:
+			return fmt.Errorf("%w: it holds CR, LF or NUL", ErrPath)
+		}
 	}
 	return nil
 }
@@ -49,7 +52,7 @@ func ask[T any](verb, name string, how func(*ftp.ServerConn, string) (T, error))
 
 // named refuses an empty name.
 func (q *question[T]) named() *question[T] {
-	if q.invalid == nil {
+	if q.path == "" {
 		q.invalid = checkPath(q.path)
 	}
 	return q
@@ -187,10 +190,16 @@ func (c *Client) GetEntry(ctx context.Context, path string) (entry *ftp.Entry, e
 
 // FileSize returns the size of a file in bytes (SIZE).
 func (c *Client) FileSize(ctx context.Context, path string) (size int64, err error) {
-	q := ask("SIZE", path, (*ftp.ServerConn).FileSize).named()
+	q, _ := sizeQuestions.Get().(*question[int64])
+	defer sizeQuestions.Put(q)
+	*q = question[int64]{operation: operation{verb: "SIZE", path: path, invalid: checkPath(path)}, how: (*ftp.ServerConn).FileSize}
 	err = c.do(ctx, q)
 	return q.answer, err
 }
+
+// sizeQuestions spares the operation that batch jobs make most often its one
+// allocation.
+var sizeQuestions = sync.Pool{New: func() any { return new(question[int64]) }}
 
 // GetTime returns the modification time of a file (MDTM), in UTC.
 func (c *Client) GetTime(ctx context.Context, path string) (t time.Time, err error) {

@@ -21,6 +21,7 @@ type Conn struct {
 	cancel context.CancelCauseFunc
 	line   *line
 	verify VerifyMode
+	noop   operation
 }
 
 // Dial connects to the server that cfg describes, as ftp.Dial does: the greeting
@@ -226,5 +227,8 @@ func (c *Conn) RemoveDirRecur(path string) error {
 // NoOp asks the server for nothing, which keeps an idle session alive. A session
 // that is dead is replaced.
 func (c *Conn) NoOp() error {
-	return c.run(ask("NOOP", "", func(conn *ftp.ServerConn, _ string) (struct{}, error) { return struct{}{}, conn.NoOp() }))
+	c.noop = operation{verb: "NOOP", run: noop} // one for all: it is what is done most often
+	return c.run(&c.noop)
 }
+
+func noop(_ context.Context, s *session) error { return s.ftp.NoOp() }

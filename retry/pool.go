@@ -3,6 +3,7 @@ package retry
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,11 +18,13 @@ type pool struct {
 	endpoint *endpoint
 	places   chan struct{} // an element for each session in use or being made
 
-	mu      sync.Mutex
-	idle    []*session // longest idle first
-	timer   *time.Timer
-	closed  chan struct{}
-	closing sync.WaitGroup // of expire
+	mu       sync.Mutex
+	idle     []*session // longest idle first
+	timer    *time.Timer
+	watching bool        // expire will run
+	shut     atomic.Bool // closed is
+	closed   chan struct{}
+	closing  sync.WaitGroup // of expire
 }
 
 func newPool(e *endpoint) *pool {
@@ -57,10 +60,8 @@ func (p *pool) take(ctx context.Context, r request) (*session, error) {
 
 // admit implements keeper: it waits for a place.
 func (p *pool) admit(ctx context.Context) error {
-	select {
-	case <-p.closed:
+	if p.shut.Load() {
 		return &final{reason: ErrPermanent, err: ErrClosed}
-	default:
 	}
 	select {
 	case p.places <- struct{}{}:
@@ -106,13 +107,11 @@ func (p *pool) leave() { <-p.places }
 func (p *pool) shelve(s *session) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	select {
-	case <-p.closed:
+	if p.shut.Load() {
 		return false
-	default:
 	}
 	p.idle = append(p.idle, s)
-	if len(p.idle) == 1 {
+	if !p.watching {
 		p.watch(p.endpoint.cfg.IdleTimeout)
 	}
 	return true
@@ -120,6 +119,7 @@ func (p *pool) shelve(s *session) bool {
 
 // watch has expire run after d. The caller holds mu.
 func (p *pool) watch(d time.Duration) {
+	p.watching = true
 	if p.timer == nil {
 		p.timer = time.AfterFunc(d, p.expire)
 		return
@@ -137,6 +137,7 @@ func (p *pool) expire() {
 		return
 	default:
 	}
+	p.watching = false
 	var old []*session
 	for len(p.idle) > 0 {
 		left := p.endpoint.cfg.IdleTimeout - time.Since(p.idle[0].wire.Spoke())
@@ -172,6 +173,7 @@ func (p *pool) close() {
 		return
 	default:
 	}
+	p.shut.Store(true)
 	close(p.closed)
 	if p.timer != nil {
 		p.timer.Stop()

@@ -158,12 +158,11 @@ var errMoved = errors.New("working directory was changed to look at a name")
 // rather than being refused for good: the connection with it, or with a reply
 // that can heal.
 func (s *session) lost(err error) bool {
-	if replyOf(err) == nil {
-		return !s.wire.InStep()
+	if replyOf(err) == nil && !s.wire.InStep() || s.wire.Strayed() {
+		return true
 	}
 	x := s.wire.Exchange()
-	return s.wire.Strayed() ||
-		s.endpoint.cfg.Classifier.Classify(transient.Failure{Command: x.Command, Path: x.Path, Err: err}).Transient()
+	return s.endpoint.cfg.Classifier.Classify(transient.Failure{Command: x.Command, Path: x.Path, Err: err}).Transient()
 }
 
 // failing is what an attempt fails of when a question of it is lost. A refusal

@@ -28,7 +28,7 @@ func TestNothingIsStoredTwiceWhereTheServerDoesNotShowIt(t *testing.T) {
 		ok     bool
 		reason error
 	}{
-		{"an append where the server denies to tell the size, of which nothing is sent", retrytest.Config{}, deny, retry.VerifySize, "APPE", "OLD-", false, retry.ErrOutcomeUnknown},
+		{"an append where the server denies to tell the size, of which nothing is sent", retrytest.Config{}, deny, retry.VerifySize, "APPE", "OLD-", false, retry.ErrPermanent},
 		{"an append to a directory that hides what is there", retrytest.Config{}, hide, retry.VerifySize, "APPE", "OLD-new", false, retry.ErrOutcomeUnknown},
 		{"an append to such a directory whose reply was lost", retrytest.Config{}, append(hide[:3:3], done("APPE")), retry.VerifySize, "APPE", "OLD-new", false, retry.ErrOutcomeUnknown},
 		{"an append to such a directory of which a part was stored", retrytest.Config{}, append(hide[:3:3], retrytest.Fault{On: "APPE", Data: retrytest.FIN, At: 2, Lose: true, Control: retrytest.FIN}), retry.VerifySize, "APPE", "OLD-ne", false, retry.ErrOutcomeUnknown},

@@ -35,31 +35,37 @@ func (c *control) Write(p []byte) (int, error) {
 // begin takes note of the command that p begins, and refuses it where sending
 // it would be wrong.
 func (c *control) begin(p []byte) error {
-	verb := p
-	if i := bytes.IndexAny(p, " \r\n"); i >= 0 {
-		verb = p[:i]
+	end := len(p)
+	for end > 0 && (p[end-1] == '\n' || p[end-1] == '\r') {
+		end--
 	}
-	if bytes.IndexByte(p, 0) >= 0 {
+	line, n := p[:end], 0
+	for n < len(line) && line[n] != ' ' {
+		n++
+	}
+	if bytes.IndexByte(line, 0) >= 0 {
 		return &CallerError{Err: errNUL} // RFC 2640, section 3.1
 	}
-	if err := c.s.mayUse(string(verb)); err != nil {
-		return c.fail(err)
-	}
-	if string(verb) == "QUIT" && c.last == nil {
-		last := c.exchange()
-		c.last = &last
-	}
-	c.cmd, c.verb = append(c.cmd[:0], verb...), len(verb)
-	c.sent, c.begun, c.answered, c.hurry = false, false, false, false
-	switch string(verb) {
+	kept := line
+	switch string(line[:n]) {
+	case "AUTH", "PBSZ", "PROT":
+		if err := c.s.mayUse(string(line[:n])); err != nil {
+			return c.fail(err)
+		}
+		c.altered = true
 	case "PASS", "ACCT", "ADAT":
+		kept = line[:n]
 		c.altered = true
-	case "USER", "REIN", "CWD", "XCWD", "CDUP", "XCUP", "TYPE", "MODE", "STRU", "PBSZ", "PROT", "OPTS", "SITE", "SMNT":
+	case "USER", "REIN", "CWD", "XCWD", "CDUP", "XCUP", "TYPE", "MODE", "STRU", "OPTS", "SITE", "SMNT":
 		c.altered = true
-		fallthrough
-	default:
-		c.cmd = append(c.cmd[:0], bytes.TrimRight(p, "\r\n")...)
+	case "QUIT":
+		if c.last == nil {
+			last := c.exchange()
+			c.last = &last
+		}
 	}
+	c.cmd, c.verb = append(c.cmd[:0], kept...), n
+	c.sent, c.begun, c.answered, c.hurry = false, false, false, false
 	return c.unasked()
 }
 
