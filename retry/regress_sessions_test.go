@@ -197,7 +197,9 @@ func TestAServerThatRepeatsThePasswordDoesNotGetItIntoAnError(t *testing.T) {
 			var told []string
 			cl := srv.client(t, func(cfg *retry.Config) {
 				cfg.Password, cfg.Policy.Attempts = c.password, 1
-				cfg.Hooks.Failed = func(_ context.Context, f retry.Failed) { told = append(told, fmt.Sprintf("%v %+v %v", f.Err, f.Verdict, f.Verdict.Reply)) }
+				cfg.Hooks.Failed = func(_ context.Context, f retry.Failed) {
+					told = append(told, fmt.Sprintf("%v %+v %v", f.Err, f.Verdict, f.Verdict.Reply))
+				}
 			})
 			err := cl.MakeDir(t.Context(), "z")
 			require.Error(t, err)
