@@ -63,6 +63,19 @@
 // server, [Server.Kick] for a network that fails, [Server.Down] and [Server.Up]
 // for a restart.
 //
+// # A server of another make
+//
+// A [Proxy] stands before any FTP server, the one that a program will meet in
+// earnest for example, and lets the same faults happen on the way to it:
+//
+//	proxy := retrytest.NewProxy(t, "ftp.example.com:21", retrytest.ProxyConfig{})
+//	proxy.Inject(retrytest.Fault{On: "STOR", Data: retrytest.FIN, At: 1000})
+//	err := upload(proxy.Addr(), "report.csv")
+//
+// What the script keeps from being executed, the upstream never hears of. What
+// it says to a cut is its own word, so that a test sees what it takes for a
+// complete upload.
+//
 // # A log
 //
 // [Server.Commands] is what arrived, over all sessions, and [Server.Log] adds

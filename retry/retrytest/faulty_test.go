@@ -40,6 +40,7 @@ type faulty struct {
 type tree interface {
 	WriteFile(name string, data []byte) error
 	ReadFile(name string) ([]byte, error)
+	Remove(name string) error
 	Exists(name string) bool
 	Names() []string
 }

@@ -45,7 +45,7 @@ func TestAPlaceIsFreeAsSoonAsItsClientHasHungUp(t *testing.T) {
 }
 
 func TestAnUnaskedReplyReachesIdleSessionsOnly(t *testing.T) {
-	everywhere(t, retrytest.Config{}, func(t *testing.T, srv *retrytest.Server) {
+	everyFront(t, retrytest.Config{}, func(t *testing.T, srv faulty) {
 		idle, busy := session(t, srv), session(t, srv)
 		busy.passive()
 		busy.want("STOR new.txt", "150")
@@ -68,7 +68,7 @@ func TestKickEndsEveryConnection(t *testing.T) {
 		"by RST": {retrytest.RST, syscall.ECONNRESET},
 	} {
 		t.Run(name, func(t *testing.T) {
-			everywhere(t, retrytest.Config{}, func(t *testing.T, srv *retrytest.Server) {
+			everyFront(t, retrytest.Config{}, func(t *testing.T, srv faulty) {
 				idle, busy := session(t, srv), session(t, srv)
 				busy.passive()
 				busy.want("STOR new.txt", "150")
@@ -87,7 +87,7 @@ func TestKickEndsEveryConnection(t *testing.T) {
 }
 
 func TestAServerThatIsDownRefusesAndComesBackOnItsAddress(t *testing.T) {
-	everywhere(t, retrytest.Config{}, func(t *testing.T, srv *retrytest.Server) {
+	everyFront(t, retrytest.Config{}, func(t *testing.T, srv faulty) {
 		c, addr := session(t, srv), srv.Addr()
 		for range 3 {
 			srv.Down()

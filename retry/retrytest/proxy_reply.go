@@ -68,6 +68,7 @@ func (s *passage) hear(in *bufio.Reader, replies chan<- string) {
 	defer close(replies)
 	for {
 		reply, err := readReply(in)
+		pause := s.auth.Load() && !preliminary(reply) // asked before the loop can have the reply
 		if reply != "" {
 			select {
 			case replies <- reply:
@@ -76,13 +77,12 @@ func (s *passage) hear(in *bufio.Reader, replies chan<- string) {
 			}
 		}
 		if err != nil {
-			s.lost = FIN
 			if !errors.Is(err, io.EOF) {
-				s.lost = RST
+				s.lost.Store(int32(RST))
 			}
 			return
 		}
-		if s.auth.Load() && !preliminary(reply) && !s.pause() {
+		if pause && !s.pause(s.toUpstream) {
 			return
 		}
 	}

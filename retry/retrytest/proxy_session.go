@@ -24,13 +24,14 @@ type passage struct {
 	clientIn *bufio.Reader
 	lines    chan []byte   // what the client sends; closed at its end
 	hungUp   chan struct{} // closed when the client's side has ended
-	auth     atomic.Bool   // the readers pause: see pause
-	resume   chan bool
+
+	lost                 atomic.Int32 // the Cut by which the upstream's side ended
+	auth                 atomic.Bool  // the upstream's reader is to pause after the next reply
+	toClient, toUpstream pausing
 
 	// Of the command loop.
 	upstreamIn *bufio.Reader
 	replies    chan string // what the upstream sends; closed at its end; nil until there is one
-	lost       Cut         // how the upstream's side ended; written before replies is closed
 	held       []byte      // a command that came while another was executed
 	aborting   bool        // held is an ABOR that the upstream has already
 	restart    bool        // the upstream remembers a REST
@@ -54,7 +55,8 @@ const longest = 64 << 10
 func newPassage(p *Proxy, id int, conn net.Conn) *passage {
 	s := &passage{
 		proxy: p, id: id, client: conn, clientIn: bufio.NewReaderSize(conn, longest),
-		lines: make(chan []byte), hungUp: make(chan struct{}), resume: make(chan bool),
+		lines: make(chan []byte), hungUp: make(chan struct{}),
+		toClient: make(pausing), toUpstream: make(pausing),
 		relays: make(map[*relay]struct{}),
 	}
 	s.ctx, s.end = context.WithCancel(context.Background())
@@ -92,7 +94,7 @@ func (s *passage) listen() {
 		case <-s.ctx.Done():
 			return
 		}
-		if verb, _ := parse(line); verb == "AUTH" && s.proxy.cfg.PassTLS && !s.pause() {
+		if verb, _ := parse(line); s.secures(verb) && !s.pause(s.toClient) {
 			return
 		}
 	}
@@ -131,7 +133,7 @@ func (s *passage) step() bool {
 				return true
 			}
 			s.replies = nil
-			return s.silent() || s.die(s.lost)
+			return s.silent() || s.die(Cut(s.lost.Load()))
 		case <-s.ctx.Done():
 			return false
 		}
@@ -139,9 +141,16 @@ func (s *passage) step() bool {
 	verb, arg := parse(line)
 	if s.busy() {
 		s.proxy.log.add(s.id, verb, arg) // a stalled session hears, but does nothing
+		if s.secures(verb) {
+			s.resume(s.toClient, true)
+		}
 		return true
 	}
-	return s.execute(line, verb, arg)
+	more := s.execute(line, verb, arg)
+	if more && s.secures(verb) {
+		s.resume(s.toClient, true)
+	}
+	return more
 }
 
 // execute meets one command: with its fault, if the script has one.
@@ -163,11 +172,11 @@ func (s *passage) execute(line []byte, verb, arg string) bool {
 	if own := s.answer(verb); own != "" {
 		return s.conclude(event, f, own, 0, true)
 	}
-	if verb == "AUTH" {
-		return s.authenticate(event, f, line)
-	}
 	if !sent && !s.reach() {
 		return s.conclude(event, f, "", 0, false)
+	}
+	if s.secures(verb) {
+		return s.authenticate(event, f, line)
 	}
 	if transfers(verb) {
 		own, moved, alive := s.transfer(event, f, line, verb)
@@ -220,7 +229,7 @@ func (s *passage) conclude(event *Event, f *Fault, own string, moved int64, aliv
 			return s.die(f.Control)
 		}
 	}
-	return alive || s.silent() || s.die(s.lost)
+	return alive || s.silent() || s.die(Cut(s.lost.Load()))
 }
 
 // die ends both sides in the same way.

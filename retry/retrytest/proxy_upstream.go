@@ -3,7 +3,6 @@ package retrytest
 import (
 	"bufio"
 	"context"
-	"io"
 	"net"
 	"strings"
 	"time"
@@ -22,7 +21,7 @@ func (s *passage) dial(addr string) (net.Conn, error) {
 func (s *passage) connect() (greeting string, alive bool) {
 	conn, err := s.dial(s.proxy.upstream)
 	if err != nil {
-		s.lost = RST // as near to a refused connection as one can come that has accepted
+		s.lost.Store(int32(RST)) // as near to a refused connection as one can come that has accepted
 		return "", false
 	}
 	s.mu.Lock()
@@ -176,6 +175,7 @@ func (s *passage) linger() {
 
 // kill ends all connections of the session, from within or from outside.
 func (s *passage) kill(c Cut) {
+	s.proxy.leave(s)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended = true
@@ -187,58 +187,4 @@ func (s *passage) kill(c Cut) {
 	if s.upstream != nil {
 		closeBy(s.upstream, c)
 	}
-}
-
-// pause keeps a reader from the bytes that follow an AUTH until it is known
-// whether they are TLS. It tells whether to go on reading.
-func (s *passage) pause() bool {
-	select {
-	case on := <-s.resume:
-		return on
-	case <-s.ctx.Done():
-		return false
-	}
-}
-
-// authenticate hands AUTH on. After 234 the session is relayed unseen.
-func (s *passage) authenticate(event *Event, f *Fault, line []byte) bool {
-	if !s.reach() {
-		return s.conclude(event, f, "", 0, false)
-	}
-	s.auth.Store(true)
-	s.forward(line)
-	own, alive := s.outcome(patience{}, s.say)
-	if !alive {
-		return s.conclude(event, f, own, 0, false)
-	}
-	secure := own[:min(3, len(own))] == "234"
-	more := s.conclude(event, f, own, 0, true)
-	s.auth.Store(false)
-	for range 2 { // the readers of both sides
-		select {
-		case s.resume <- !secure:
-		case <-s.ctx.Done():
-			return false
-		}
-	}
-	if !secure || !more {
-		return more
-	}
-	s.tasks.Go(func() { _ = join(s.client, s.upstreamIn, s.upstream) })
-	_ = join(s.upstream, s.clientIn, s.client)
-	<-s.ctx.Done()
-	return false
-}
-
-// join hands on what from has, which belongs to the connection far, and its
-// end.
-func join(to net.Conn, from io.Reader, far net.Conn) error {
-	_, err := io.Copy(to, from)
-	if err != nil {
-		abort(far)
-		abort(to)
-		return err
-	}
-	finish(to)
-	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/jlaffaye/ftp"
@@ -16,7 +15,7 @@ import (
 )
 
 // login connects with the ftp package and logs in.
-func login(t testing.TB, srv *retrytest.Server, options ...ftp.DialOption) *ftp.ServerConn {
+func login(t testing.TB, srv address, options ...ftp.DialOption) *ftp.ServerConn {
 	t.Helper()
 	dial := ftp.DialWithDialFunc(func(network, addr string) (net.Conn, error) {
 		return srv.Dial(context.Background(), network, addr)
@@ -37,7 +36,7 @@ func retr(t testing.TB, c *ftp.ServerConn, name string) []byte {
 	return data
 }
 
-func checkTree(t *testing.T, srv *retrytest.Server) {
+func checkTree(t *testing.T, srv faulty) {
 	c := login(t, srv)
 	data := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
 	require.NoError(t, c.Stor("a.txt", bytes.NewReader(data)))
@@ -75,16 +74,14 @@ func checkTree(t *testing.T, srv *retrytest.Server) {
 }
 
 func TestTheTreeCanBeUsedThroughTheFTPPackage(t *testing.T) {
-	t.Run("over the loopback interface, in memory", func(t *testing.T) {
-		checkTree(t, retrytest.NewServer(t, retrytest.Config{}))
+	everyFront(t, retrytest.Config{}, func(t *testing.T, srv faulty) {
+		require.NoError(t, srv.Remove("/old.txt"))
+		require.NoError(t, srv.Remove("/dir"))
+		checkTree(t, srv)
 	})
-	t.Run("over the loopback interface, on disk", func(t *testing.T) {
-		checkTree(t, retrytest.NewServer(t, retrytest.Config{Root: t.TempDir()}))
-	})
-	t.Run("without sockets in a synctest bubble", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			checkTree(t, retrytest.NewServer(t, retrytest.Config{InMemory: true}))
-		})
+	t.Run("over sockets, on disk", func(t *testing.T) {
+		srv := retrytest.NewServer(t, retrytest.Config{Root: t.TempDir()})
+		checkTree(t, faulty{srv, srv, false})
 	})
 }
 
