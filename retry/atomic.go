@@ -2,46 +2,31 @@ package retry
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"path"
-	"strings"
 	"time"
 
 	"github.com/ftpretry/ftpretry/policy"
 )
 
 const (
-	// tempSuffix ends the temporary names of atomic uploads. They begin with
-	// the final name, so that one that is left over tells what it was meant
-	// to be, and end unlike it, so that nobody takes one for it.
-	tempSuffix = ".ftpretry"
-
 	// tidyTime bounds the removal of what a failed operation leaves behind;
 	// tidyQuick does when the caller's context has ended and he is waiting.
 	tidyTime  = 10 * time.Second
 	tidyQuick = 60 * time.Millisecond
 )
 
-// tempName makes a temporary name in the directory of name.
-func tempName(name string) string {
-	dir, base := path.Split(name)
-	if len(base) > 200 { // most file systems end at 255
-		base = strings.ToValidUTF8(base[:200], "")
-	}
-	return dir + base + "." + rand.Text()[:10] + tempSuffix
-}
-
 // atomicUpload is an upload under a temporary name.
 type atomicUpload struct {
 	*upload
 	temp     string
+	replace  bool // a target in the way may be deleted
 	checked  bool // the temporary file is whole
 	renaming bool // RNTO may have been executed
 }
 
 func (a *atomicUpload) try(_ context.Context, s *session) error {
+	defer func() { a.unknown = a.renaming }() // nothing shows under the final name before
 	if !a.stored {
 		a.checked = false
 		if err := a.store(s, a.temp); err != nil {
@@ -67,6 +52,33 @@ func (a *atomicUpload) try(_ context.Context, s *session) error {
 		return a.renamed(s, err)
 	}
 	if doubtful(x, err, "RNTO") {
+		a.renaming = true
+		return err
+	}
+	if x.Command != "RNTO" || !refused(err) {
+		return err
+	}
+	return a.inTheWay(s, err)
+}
+
+// inTheWay deals with a server that refuses to rename onto a name that exists,
+// as IIS does: what is in the way is deleted, if that is allowed.
+func (a *atomicUpload) inTheWay(s *session, refusal error) error {
+	there, err := s.exists(a.path, aFile)
+	switch {
+	case err != nil:
+		return err
+	case there != present:
+		return refusal
+	case !a.replace:
+		return &final{reason: ErrPermanent, err: fmt.Errorf(
+			"%w (the name exists: Config.ReplaceByDelete allows to delete it first)", refusal)}
+	}
+	if err := s.ftp.Delete(a.path); err != nil {
+		return err
+	}
+	err = s.ftp.Rename(a.temp, a.path)
+	if err != nil && doubtful(s.wire.Exchange(), err, "RNTO") {
 		a.renaming = true
 	}
 	return err
@@ -106,7 +118,8 @@ func (a *atomicUpload) checkTarget(s *session) error {
 
 // storAtomic uploads u under a temporary name and renames it.
 func (c *Client) storAtomic(ctx context.Context, u *upload) error {
-	a := &atomicUpload{upload: u, temp: tempName(u.path)}
+	cfg := c.pool.endpoint.cfg
+	a := &atomicUpload{upload: u, temp: cfg.tempName(u.path), replace: cfg.ReplaceByDelete}
 	u.effect = "" // nothing shows under the final name before the renaming
 	err := c.do(ctx, a)
 	if err == nil || !u.begun {
@@ -129,16 +142,10 @@ func (c *Client) removeTemp(ctx context.Context, a *atomicUpload, err error) err
 	}
 	tidy, cancel := tidyContext(ctx)
 	defer cancel()
-	if left := c.tidier().do(tidy, removing("DELE", a.temp)); left != nil && !notThere(left) {
+	if left := c.tidier().do(tidy, removing("DELE", a.temp)); left != nil && !missing(left) {
 		e.Err = fmt.Errorf("%w (left behind: %s)", e.Err, a.temp)
 	}
 	return e
-}
-
-// notThere reports whether a removal failed because there is nothing.
-func notThere(err error) bool {
-	reply := replyOf(err)
-	return reply != nil && reply.Code == 550
 }
 
 // tidier is a runner for what is left to be tidied up: few attempts, no hooks.

@@ -48,7 +48,17 @@ type Config struct {
 	Classifier transient.Classifier // nil = the default rules
 	Upload     UploadMode           // zero = Direct
 	Verify     VerifyMode           // zero = VerifySize
-	Hooks      Hooks
+
+	// TempName is the pattern of the temporary names of atomic uploads, with
+	// {random} for the part that makes them unique and {name} for the final
+	// name; "" = "{name}.{random}.ftpretry". They are in the same directory.
+	TempName string
+	// ReplaceByDelete allows an atomic upload to delete the file that is in
+	// its way, on a server that refuses to rename onto a name that exists
+	// (IIS). For a moment there is no file under that name then.
+	ReplaceByDelete bool
+
+	Hooks Hooks
 }
 
 // UploadMode is how Stor and StorFile put a file in its place.
@@ -143,6 +153,9 @@ func (c *Config) settle() error {
 	}
 	if c.Upload < Direct || c.Upload > Atomic {
 		return errUpload(c.Upload)
+	}
+	if err := c.settleTemp(); err != nil {
+		return err
 	}
 	if c.Verify < VerifySize || c.Verify > VerifyHash {
 		return &ConfigError{"Verify", strconv.Itoa(int(c.Verify)), "VerifySize, VerifyNone or VerifyHash"}

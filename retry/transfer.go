@@ -238,7 +238,7 @@ func (c *Client) Stor(ctx context.Context, path string, src Source) error {
 }
 
 func (c *Client) stor(ctx context.Context, u *upload) error {
-	if c.upload == Atomic && u.invalid == nil {
+	if c.upload == Atomic && u.invalid == nil && c.pool != nil {
 		return c.storAtomic(ctx, u)
 	}
 	err := c.do(ctx, u)
