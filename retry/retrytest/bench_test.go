@@ -79,3 +79,40 @@ func BenchmarkServer(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkProxy is the same through a proxy: what it costs to stand in between.
+func BenchmarkProxy(b *testing.B) {
+	const large = 256 << 20
+	for _, job := range []struct {
+		name  string
+		bytes int64
+		run   func(c *ftp.ServerConn, buf []byte) error
+	}{
+		{"NoOp", 0, func(c *ftp.ServerConn, _ []byte) error { return c.NoOp() }},
+		{"Stor 256 MiB", large, func(c *ftp.ServerConn, _ []byte) error { return c.Stor("up", &zeros{large}) }},
+		{"Retr 256 MiB", large, func(c *ftp.ServerConn, buf []byte) error {
+			r, err := c.Retr("large")
+			if err != nil {
+				return err
+			}
+			if _, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, r, buf); err != nil {
+				return err
+			}
+			return r.Close()
+		}},
+	} {
+		b.Run(job.name, func(b *testing.B) {
+			srv := retrytest.NewServer(b, retrytest.Config{LogSize: -1, Quirks: retrytest.Quirks{Discard: true}})
+			require.NoError(b, srv.Truncate("large", large))
+			c := login(b, retrytest.NewProxy(b, srv.Addr(), retrytest.ProxyConfig{LogSize: -1}))
+			buf := make([]byte, 256<<10)
+			b.SetBytes(job.bytes)
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := job.run(c, buf); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -210,3 +210,21 @@ func ExampleServer_Push() {
 	// refused: true
 	// up: <nil>
 }
+
+// The faults happen on the way to a server of any make. Here it is one of this
+// package too; in earnest it is the address of your own.
+func ExampleNewProxy() {
+	t := &testT{} // in your test: func TestACutUploadIsNoticed(t *testing.T)
+	defer t.end()
+
+	srv := retrytest.NewServer(t, retrytest.Config{})
+	proxy := retrytest.NewProxy(t, srv.Addr(), retrytest.ProxyConfig{})
+	proxy.Inject(retrytest.Fault{On: "STOR", Data: retrytest.FIN, At: 2})
+
+	err := uploadOnce(net.Dial, proxy.Addr(), "report.csv", "a,b\n")
+
+	text, _ := srv.ReadFile("/report.csv")
+	fmt.Printf("the program says %v, and the server has %q\n", err, text)
+	// Output:
+	// the program says <nil>, and the server has "a,"
+}
