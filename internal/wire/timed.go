@@ -9,8 +9,9 @@ import (
 
 // timed gives deadlines to a connection that has none, such as a channel of an
 // SSH connection (golang.org/x/crypto/ssh: "deadline not supported"). When one
-// expires the connection is closed, which is how such a connection can be made
-// to return; it is of no use afterwards in any case.
+// expires during a Read or Write, the connection is closed, which is how such a
+// connection can be made to return; it is of no use afterwards. One that expires
+// while nobody reads or writes does nothing, as with any other connection.
 type timed struct {
 	net.Conn
 	in, out alarm
@@ -18,57 +19,86 @@ type timed struct {
 
 // alarm is the deadline of one direction.
 type alarm struct {
-	mu      sync.Mutex
-	timer   *time.Timer
-	expired bool
+	mu       sync.Mutex
+	deadline time.Time
+	busy     bool // a call is under way
+	rang     bool // its deadline has expired
+	timer    *time.Timer
 }
 
-// set has ring called at t, and no longer at the time that was set before.
-func (a *alarm) set(t time.Time, ring func()) {
+// enter begins a call, which ring would end.
+func (a *alarm) enter(ring func()) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.timer != nil {
-		a.timer.Stop()
-		a.timer = nil
+	if a.rang || !a.deadline.IsZero() && !time.Now().Before(a.deadline) {
+		return os.ErrDeadlineExceeded
 	}
-	if t.IsZero() || a.expired {
-		return
-	}
-	a.timer = time.AfterFunc(time.Until(t), func() {
-		a.mu.Lock()
-		a.expired = true
-		a.mu.Unlock()
-		ring()
-	})
+	a.busy = true
+	a.start(ring)
+	return nil
 }
 
-// explain makes the error of a connection that was closed by the alarm that of
-// a deadline.
-func (a *alarm) explain(err error) error {
+// leave ends a call that failed with err.
+func (a *alarm) leave(err error) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if err != nil && a.expired {
+	a.busy = false
+	a.stop()
+	if err != nil && a.rang {
 		return os.ErrDeadlineExceeded
 	}
 	return err
 }
 
+func (a *alarm) set(t time.Time, ring func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.deadline = t
+	if a.busy {
+		a.start(ring)
+	}
+}
+
+// start has ring called when the deadline expires. The caller holds mu.
+func (a *alarm) start(ring func()) {
+	a.stop()
+	if a.deadline.IsZero() {
+		return
+	}
+	a.timer = time.AfterFunc(time.Until(a.deadline), func() {
+		a.mu.Lock()
+		due := a.busy && !a.deadline.IsZero() && !time.Now().Before(a.deadline)
+		a.rang = a.rang || due
+		a.mu.Unlock()
+		if due {
+			ring()
+		}
+	})
+}
+
+func (a *alarm) stop() {
+	if a.timer != nil {
+		a.timer.Stop()
+		a.timer = nil
+	}
+}
+
 func (c *timed) ring() { _ = c.Conn.Close() }
 
 func (c *timed) Read(p []byte) (int, error) {
+	if err := c.in.enter(c.ring); err != nil {
+		return 0, err
+	}
 	n, err := c.Conn.Read(p)
-	return n, c.in.explain(err)
+	return n, c.in.leave(err)
 }
 
 func (c *timed) Write(p []byte) (int, error) {
+	if err := c.out.enter(c.ring); err != nil {
+		return 0, err
+	}
 	n, err := c.Conn.Write(p)
-	return n, c.out.explain(err)
-}
-
-func (c *timed) Close() error {
-	c.in.set(time.Time{}, nil)
-	c.out.set(time.Time{}, nil)
-	return c.Conn.Close()
+	return n, c.out.leave(err)
 }
 
 // CloseWrite ends one direction, where the connection can.
