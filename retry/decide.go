@@ -182,5 +182,18 @@ func (t *transaction) classify(x wire.Exchange, err error) transient.Verdict {
 	if errors.Is(err, errAttemptTimeout) {
 		return transient.Verdict{Class: transient.Network, Rule: "attempt took longer than the policy's AttemptTimeout"}
 	}
-	return t.classifier.Classify(transient.Failure{Command: x.Command, Path: x.Path, Err: err})
+	f := transient.Failure{Command: x.Command, Path: x.Path, Err: err}
+	v := t.classifier.Classify(f)
+	// ProFTPD answers a handshake that the network broke off in the words of
+	// its demand for session reuse: 425 Operation not permitted. Only a
+	// handshake that came to its end can have failed of that.
+	var broken *wire.HandshakeError
+	if v.Reply != nil && v.Reply.Code == 425 && !v.Transient() && errors.As(err, &broken) {
+		f.Err = broken.Err
+		if symptom := t.classifier.Classify(f); symptom.Class == transient.Network {
+			symptom.Class, symptom.Reply = transient.DataChannel, v.Reply
+			return symptom
+		}
+	}
+	return v
 }

@@ -24,6 +24,7 @@ type upload struct {
 	sent   int64 // by the attempt that was answered 226
 	stored bool  // that answer came; what is left is to check
 	fresh  bool  // what is there must not be built upon
+	seam   bool  // and was built upon what an earlier attempt had sent
 	sum    *checksum
 	mtime  time.Time // to be given to the file; zero = none
 	open   bool      // the attempt at hand has had its own 150
@@ -126,6 +127,9 @@ func (u *upload) check(s *session, name string, want int64) error {
 		return nil
 	}
 	err := s.checkStored(name, want, !u.whole && u.verb == "STOR")
+	if err == nil && u.seam && u.whole {
+		err = u.hashAll(s)
+	}
 	if err == nil {
 		if err = s.checkHash(name, u.sum); err != nil {
 			u.fresh = true
@@ -142,8 +146,9 @@ func (u *upload) check(s *session, name string, want int64) error {
 func (u *upload) send(s *session, offset int64, store func(io.Reader) error) error {
 	u.open = false
 	s.aim(offset, u.length)
-	if err := u.prepareHash(s, offset); err != nil {
-		return err
+	u.sum, u.seam = nil, offset > 0
+	if u.verify == VerifyHash && u.whole && !u.seam {
+		u.sum = s.newChecksum()
 	}
 	content, err := u.content(offset)
 	if err != nil {
@@ -187,27 +192,22 @@ func (u *upload) content(offset int64) (io.ReadCloser, error) {
 	return nil, &wire.CallerError{Err: err}
 }
 
-// prepareHash begins the checksum of an upload from offset on: with
-// [VerifyHash], and for one that builds upon an earlier attempt, whose seam a
-// size does not prove.
-func (u *upload) prepareHash(s *session, offset int64) error {
-	u.sum = nil
-	if !u.whole || u.verify == VerifyNone || u.verify == VerifySize && offset == 0 {
+// hashAll computes the checksum of the whole source, for an upload that was built
+// upon an earlier attempt's: its seam is not proven by a size.
+func (u *upload) hashAll(s *session) error {
+	if u.sum = s.newChecksum(); u.sum == nil {
 		return nil
 	}
-	if u.sum = s.newChecksum(); u.sum == nil || offset == 0 {
-		return nil
-	}
-	before, err := u.content(0)
+	content, err := u.content(0)
 	if err != nil {
 		return err
 	}
-	defer before.Close()
-	switch n, err := io.CopyN(u.sum, before, offset); {
-	case err == io.EOF:
-		return &wire.CallerError{Err: fmt.Errorf("source changed during the upload: %d bytes of it were sent, and it has %d now", offset, n)}
+	defer content.Close()
+	switch n, err := io.Copy(u.sum, plainReader(content)); {
 	case err != nil:
 		return &wire.CallerError{Err: err}
+	case n != u.sent:
+		return &wire.CallerError{Err: fmt.Errorf("source changed during the upload: %d bytes of it were sent, and it has %d now", u.sent, n)}
 	}
 	return nil
 }

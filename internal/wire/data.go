@@ -16,6 +16,14 @@ type CallerError struct{ Err error }
 func (e *CallerError) Error() string { return e.Err.Error() }
 func (e *CallerError) Unwrap() error { return e.Err }
 
+// HandshakeError is a TLS handshake of a data connection that failed.
+type HandshakeError struct{ Err error }
+
+func (e *HandshakeError) Error() string {
+	return "TLS handshake of the data connection: " + e.Err.Error()
+}
+func (e *HandshakeError) Unwrap() error { return e.Err }
+
 // Data is one data connection. The ftp package closes it.
 type Data struct {
 	s    *Session
@@ -211,7 +219,7 @@ func (d *Data) shake() error {
 	d.shaken = true
 	d.armReadAlways()
 	if err := d.tls.Handshake(); err != nil {
-		return d.ended(fmt.Errorf("TLS handshake of the data connection: %w", err))
+		return d.ended(&HandshakeError{Err: err})
 	}
 	d.armedIn = time.Time{}
 	return nil
