@@ -1,7 +1,9 @@
 package retry
 
 import (
+	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"github.com/jlaffaye/ftp"
@@ -48,6 +50,9 @@ func (c *Conn) Stor(path string, r io.Reader) error {
 func (c *Conn) StorFrom(path string, r io.Reader, offset uint64) error {
 	u := c.upload("STOR", path, r)
 	u.whole = false
+	if u.invalid == nil {
+		u.invalid = checkOffset(offset)
+	}
 	return c.run(&patch{upload: u, offset: offset})
 }
 
@@ -58,6 +63,14 @@ func (c *Conn) Append(path string, r io.Reader) error {
 	return c.run(&appending{upload: u, base: -1, ascii: c.ascii()})
 }
 
+// checkOffset refuses an offset that no file has.
+func checkOffset(offset uint64) error {
+	if offset > math.MaxInt64 {
+		return fmt.Errorf("offset %d is beyond the end of every file", offset)
+	}
+	return nil
+}
+
 // Retr starts a download. It goes on by itself across lost connections. Close
 // the Response before the next call on the Conn.
 func (c *Conn) Retr(path string) (*Response, error) { return c.RetrFrom(path, 0) }
@@ -65,7 +78,12 @@ func (c *Conn) Retr(path string) (*Response, error) { return c.RetrFrom(path, 0)
 // RetrFrom is Retr from the position offset of the file on.
 func (c *Conn) RetrFrom(path string, offset uint64) (*Response, error) {
 	d := newDownload(path, nil, c.verify)
-	d.progress = int64(offset)
+	if d.invalid == nil {
+		d.invalid = checkOffset(offset)
+	}
+	if d.invalid == nil {
+		d.progress = int64(offset)
+	}
 	if offset > 0 && d.verify == VerifyHash {
 		d.verify = VerifySize // only a whole file has a hash
 	}

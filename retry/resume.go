@@ -58,8 +58,14 @@ func (d *download) open(s *session) (*ftp.Response, error) {
 	if d.progress == 0 && d.verify == VerifyHash {
 		d.sum = s.newChecksum()
 	}
-	d.started = true
 	d.recall()
+	replay := d.started
+	d.started = true
+	if replay && d.progress > 0 && d.progress == d.size && d.asked && len(d.tail) == 0 {
+		// All of it is there, and nothing to compare. Asked for the nothing
+		// that is left, servers answer in ways of their own.
+		return nil, errNothingLeft
+	}
 	from := max(0, d.progress-int64(len(d.tail)))
 	if from > 0 && (d.noRest || s.endpoint.noRest.Load()) {
 		return d.skipTo(s, from)
@@ -129,6 +135,9 @@ func (d *download) seam(s *session, from int64, resp *ftp.Response) error {
 	return &mismatch{text: errSeam.Error()}
 }
 
+// errNothingLeft is what open returns when a replay finds everything delivered.
+var errNothingLeft = errors.New("nothing is left to be downloaded")
+
 var errSeam = errors.New("what the server sends does not continue what was delivered")
 
 // measure asks for the file's size: before the first attempt, to know when it
@@ -139,8 +148,10 @@ func (d *download) measure(s *session) error {
 	if d.ascii || d.verify == VerifyNone && !replay && !d.dated || d.asked && !replay {
 		return nil
 	}
-	if err := d.date(s, replay); err != nil {
-		return err
+	if d.dated || replay {
+		if err := d.date(s, replay); err != nil {
+			return err
+		}
 	}
 	n, state, err := s.size(d.path)
 	if err != nil {
@@ -163,13 +174,22 @@ func (d *download) measure(s *session) error {
 		return d.changed(fmt.Errorf("it had %d bytes and has %d now", d.size, n))
 	}
 	d.size, d.asked, d.total = n, true, n
+	if n >= datedFrom && !d.dated {
+		d.dated = true
+		return d.date(s, replay)
+	}
 	return nil
 }
+
+// datedFrom is the size from which on a download is worth a round trip more to
+// know its time before it begins: the file that has its size and its bytes
+// around the cut, and is another, is found by its time only.
+const datedFrom = 16 << 20
 
 // date asks for the file's time, where it is wanted or a replay is to be
 // compared with what another will find.
 func (d *download) date(s *session, replay bool) error {
-	if !s.ftp.IsGetTimeSupported() || !replay && !d.dated {
+	if !s.ftp.IsGetTimeSupported() {
 		return nil
 	}
 	t, err := s.ftp.GetTime(d.path)

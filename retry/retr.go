@@ -38,6 +38,9 @@ func newDownload(path string, dst io.Writer, verify VerifyMode) *download {
 // try is one attempt of a download into a writer.
 func (d *download) try(_ context.Context, s *session) error {
 	resp, err := d.open(s)
+	if err == errNothingLeft {
+		return d.complete(s, nil)
+	}
 	if err != nil {
 		return err
 	}
@@ -141,6 +144,10 @@ var errNilWriter = errors.New("destination is nil: use io.Discard to drop the da
 // *os.File can; otherwise the end is [ErrChanged].
 //
 // A cancelled download returns once a Write to dst returns that is under way.
+//
+// What tells one file from another is its size, the last KiB that was written,
+// and its time, where the server tells times: from 16 MiB on from the start, for
+// smaller files from the first replay on. VerifyHash leaves no doubt.
 //
 // It succeeds when the server has answered 226 and, unless Config.Verify says
 // otherwise, as many bytes have come as it reports for the file.

@@ -34,7 +34,7 @@ var restartTable = compile(restartRules)
 var restartRules = []Rule{
 	{Code: 400, To: 599, Text: "restart not permitted|restart not allowed|restart not supported", Class: Permanent,
 		Reason: "the server allows no REST here: transfer from the start (proftpd: AllowStoreRestart, AllowRetrieveRestart)"},
-	{Code: 400, To: 599, Text: "rest not compatible|appe not compatible", Class: Permanent,
+	{Code: 400, To: 599, Text: "rest not compatible|appe not compatible|rest*not compatible", Class: Permanent,
 		Reason: "the server stores under a hidden name and so allows no REST: transfer from the start (proftpd: HiddenStores)"},
 	{Code: 400, To: 599, Text: "rest request is pending", Class: Permanent,
 		Reason: "APPE and STOU do not go with REST: send them without (pyftpdlib)"},

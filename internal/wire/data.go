@@ -38,7 +38,7 @@ type Data struct {
 	delivered []byte    // see Last
 	last      byte      // of what was received
 	shaken    bool      // the TLS handshake was done, or tried
-	lowered   bool      // see sluggish
+	unsent    int       // what the kernel held when a write last timed out; 0 = none has
 	eof       bool      // the server has ended it
 	failed    error     // what it failed of
 	caller    *CallerError
@@ -117,14 +117,19 @@ func (d *Data) Write(p []byte) (int, error) {
 	}
 }
 
-// sluggish gives an upload that seems to have stalled another chance, once: the
-// kernel may not have told that it takes more.
+// sluggish reports whether an upload that seems to have stalled goes on all the
+// same. The kernel calls a socket writable only when a third of its send buffer,
+// which grows to megabytes, is free again: on a slow line that can take longer
+// than a stall is allowed to. What the buffer holds tells.
 func (d *Data) sluggish() bool {
-	if d.lowered || !d.upload {
+	if !d.upload {
 		return false
 	}
-	d.lowered = true
-	return lowWater(d.raw)
+	n, ok := unsent(d.raw)
+	first := d.unsent == 0
+	less := n < d.unsent
+	d.unsent = n
+	return ok && n > 0 && (first || less)
 }
 
 // mayGoOn reports whether a deadline that expired was only the stall's, with

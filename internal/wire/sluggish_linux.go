@@ -3,27 +3,24 @@ package wire
 import (
 	"net"
 	"syscall"
+	"unsafe"
 )
 
-// tcpNotsentLowat is TCP_NOTSENT_LOWAT of linux/tcp.h.
-const tcpNotsentLowat = 25
-
-// lowWater makes the kernel call conn writable as soon as little is left to be
-// sent, and reports whether it does now. Otherwise it does so only when a third
-// of the send buffer, which grows to megabytes, is free: on a slow line that can
-// take longer than a stall is allowed to.
-func lowWater(conn net.Conn) bool {
+// unsent is how many bytes the kernel holds that the other side has not
+// acknowledged (SIOCOUTQ, tcp(7)), and whether that can be known.
+func unsent(conn net.Conn) (int, bool) {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
-		return false
+		return 0, false
 	}
 	rc, err := tcp.SyscallConn()
 	if err != nil {
-		return false
+		return 0, false
 	}
-	done := false
+	var n int32
+	var errno syscall.Errno
 	err = rc.Control(func(fd uintptr) {
-		done = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpNotsentLowat, 64<<10) == nil
+		_, _, errno = syscall.Syscall(syscall.SYS_IOCTL, fd, syscall.TIOCOUTQ, uintptr(unsafe.Pointer(&n)))
 	})
-	return done && err == nil
+	return int(n), err == nil && errno == 0
 }

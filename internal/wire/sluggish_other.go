@@ -4,5 +4,5 @@ package wire
 
 import "net"
 
-// lowWater knows no way to have the kernel tell sooner that it takes more.
-func lowWater(net.Conn) bool { return false }
+// unsent knows no way to ask this system what it holds to be sent.
+func unsent(net.Conn) (int, bool) { return 0, false }
