@@ -174,6 +174,14 @@ func TestFaultsOfCommands(t *testing.T) {
 				session(t, srv)
 			},
 		},
+		"a new connection is greeted twice": {
+			retrytest.Fault{On: retrytest.Connect, Also: true, Reply: "120 Wait."},
+			func(t *testing.T, srv faulty, _ *rawClient) {
+				c := connect(t, srv)
+				assert.Equal(t, []string{"120 Wait.", "220 ready"}, []string{c.reply(), c.reply()})
+				c.want("USER u", "331")
+			},
+		},
 		"a new connection is reset": {
 			retrytest.Fault{On: retrytest.Connect, Control: retrytest.RST},
 			func(t *testing.T, srv faulty, _ *rawClient) {

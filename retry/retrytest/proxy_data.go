@@ -65,15 +65,15 @@ func (s *passage) transfer(event *Event, f *Fault, line []byte, verb string) (ow
 	s.waiting, s.restart = nil, false
 	if r != nil {
 		r.upload = verb == "STOR" || verb == "APPE" || verb == "STOU"
-		s.moving = r
 		s.tasks.Go(func() {
 			defer s.forget(r)
 			r.run(s, f)
 		})
 	}
 	s.forward(line)
-	early := false
+	began, early := false, false
 	own, alive = s.outcome(patience{on: r}, func(preliminary string) {
+		began = true
 		if f == nil || !f.Silent {
 			s.say(preliminary)
 		}
@@ -88,7 +88,7 @@ func (s *passage) transfer(event *Event, f *Fault, line []byte, verb string) (ow
 		s.owed = true // else the client is to have it when it comes
 	}
 	if r != nil {
-		s.settle(r, own)
+		s.settle(r, own, began, f != nil && f.StallData)
 		moved = r.moved
 	}
 	if early {
@@ -98,13 +98,20 @@ func (s *passage) transfer(event *Event, f *Fault, line []byte, verb string) (ow
 }
 
 // settle waits until the bytes of a transfer are through: its final reply must
-// not overtake them. After a refusal there may be none.
-func (s *passage) settle(r *relay, own string) {
+// not overtake them. One that did not begin has none; one that failed may not
+// get them through.
+func (s *passage) settle(r *relay, own string, began, stalled bool) {
+	good := strings.HasPrefix(own, "2")
+	if !began && !good {
+		r.stop(FIN)
+	}
 	moment := time.NewTimer(s.proxy.cfg.Settle)
 	defer moment.Stop()
-	patience, hungUp := moment.C, s.hungUp
-	reached := r.reached
-	if !strings.HasPrefix(own, "2") {
+	patience, hungUp, reached := moment.C, s.hungUp, r.reached
+	switch {
+	case stalled:
+		patience = nil
+	case !good:
 		reached = nil
 	}
 	for {

@@ -108,9 +108,6 @@ func (r *relay) run(s *passage, f *Fault) {
 		if f.Data == RST {
 			abort(from)
 		}
-		if f.Data == FIN {
-			finish(to)
-		}
 		closeBy(to, f.Data)
 	}
 	r.stop(FIN) // ends watch

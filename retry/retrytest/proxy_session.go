@@ -37,7 +37,6 @@ type passage struct {
 	restart    bool        // the upstream remembers a REST
 	owed       bool        // the upstream may still send a reply that the client has had, or lost
 	waiting    *relay      // of the last PASV or EPSV
-	moving     *relay      // of the last transfer
 
 	out  sync.Mutex // guards what follows: the loop and Push write
 	idle bool       // waiting for a command
@@ -73,7 +72,6 @@ func (s *passage) run() {
 	}
 	for s.step() {
 	}
-	s.linger()
 }
 
 // listen reads the client's commands.
@@ -186,11 +184,8 @@ func (s *passage) execute(line []byte, verb, arg string) bool {
 		s.forward(line)
 	}
 	own, alive := s.outcome(patience{settle: sent}, s.say)
-	switch {
-	case verb == "REST":
+	if verb == "REST" {
 		s.restart = strings.HasPrefix(own, "350")
-	case verb == "REIN":
-		s.restart = false
 	}
 	return s.conclude(event, f, s.throughHere(verb, own), 0, alive)
 }

@@ -90,6 +90,51 @@ func TestWhatTheUpstreamSeesOfACut(t *testing.T) {
 	}
 }
 
+// At is the whole upload, so that nothing is unread whose loss would look like a reset.
+func TestHowTheClientSeesTheCutOfItsUpload(t *testing.T) {
+	for name, row := range map[string]struct {
+		cut  retrytest.Cut
+		want error
+	}{"by FIN": {retrytest.FIN, io.EOF}, "by RST": {retrytest.RST, syscall.ECONNRESET}} {
+		t.Run(name, func(t *testing.T) {
+			everyFront(t, retrytest.Config{}, func(t *testing.T, srv faulty) {
+				c := session(t, srv)
+				srv.Inject(retrytest.Fault{On: "STOR", Data: row.cut, At: int64(len(content))})
+				c.passive()
+				c.want("STOR new.txt", "150")
+				_, err := io.WriteString(c.data, content)
+				require.NoError(t, err)
+				_, err = c.data.Read(make([]byte, 1))
+				assert.ErrorIs(t, err, row.want)
+			})
+		})
+	}
+}
+
+func TestAStalledUploadHasFailedAtTheUpstream(t *testing.T) {
+	behindProxy(t, func(t *testing.T, upstream *retrytest.Server, proxy faulty) {
+		c := session(t, proxy)
+		proxy.Inject(retrytest.Fault{On: "STOR", StallData: true, At: 4})
+		c.passive()
+		c.want("STOR new.txt", "150")
+		_, err := io.WriteString(c.data, content)
+		require.NoError(t, err)
+		require.NoError(t, c.conn.Close())
+		eventually(t, "the upstream has answered", func() bool { return last(upstream, "STOR") != "" })
+		assert.Equal(t, "426 Failure reading network stream.", last(upstream, "STOR"))
+	})
+}
+
+func TestARefusedTransferIsAnsweredAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := session(t, throughProxy(t, prepare(t, retrytest.Config{InMemory: true}), retrytest.ProxyConfig{}))
+		c.want("EPSV", "229") // and nobody connects
+		start := time.Now()
+		c.want("RETR missing", "550")
+		assert.Zero(t, time.Since(start))
+	})
+}
+
 func TestARefusedCommandNeverReachesTheUpstream(t *testing.T) {
 	behindProxy(t, func(t *testing.T, upstream *retrytest.Server, proxy faulty) {
 		c := session(t, proxy)
@@ -104,11 +149,18 @@ func TestARefusedCommandNeverReachesTheUpstream(t *testing.T) {
 		_, err := c.data.Read(make([]byte, 1))
 		assert.ErrorIs(t, err, syscall.ECONNRESET, "the data connection is given up")
 		connect(t, proxy).reply()
+		c.want("REST 4", "350")
+		c.passive()
+		c.want("RETR old.txt", "150")
+		c.reply()
+		proxy.Inject(retrytest.Fault{On: "RETR", Reply: refused})
+		c.want("RETR old.txt", "450")
 		assert.Equal(t, []string{
-			"CONNECT", "USER u", "PASS ***", "EPSV", "REST 4", "REST 0",
+			"CONNECT", "USER u", "PASS ***", "EPSV", "REST 4", "REST 0", "REST 4", "EPSV", "RETR old.txt",
 		}, upstream.Commands(), "and no offset is left to the next transfer")
 		assert.Equal(t, []string{
 			"CONNECT", "USER u", "PASS ***", "DELE old.txt", "EPSV", "REST 4", "STOR old.txt", "CONNECT",
+			"REST 4", "EPSV", "RETR old.txt", "RETR old.txt",
 		}, proxy.Commands())
 	})
 }
@@ -167,6 +219,27 @@ func TestWhatTheUpstreamDoesByItselfIsHandedOn(t *testing.T) {
 		"an end by RST": func(_ *testing.T, upstream *retrytest.Server, c *rawClient) {
 			upstream.Kick(retrytest.RST)
 			c.closed(syscall.ECONNRESET)
+		},
+		"an end in place of a reply that a fault was to replace": func(_ *testing.T, upstream *retrytest.Server, c *rawClient) {
+			upstream.Inject(retrytest.Fault{On: "NOOP", Control: retrytest.FIN})
+			c.srv.(faulty).Inject(retrytest.Fault{On: "NOOP", After: true, Reply: refused})
+			c.send("NOOP")
+			c.closed(io.EOF)
+		},
+		"a reply whose every line has the code is one": func(_ *testing.T, upstream *retrytest.Server, c *rawClient) {
+			upstream.Inject(retrytest.Fault{On: "FEAT", Reply: "211-A\n211-B\n211 End"})
+			c.srv.(faulty).Inject(retrytest.Fault{On: "FEAT", After: true, Reply: "500 What?"})
+			c.want("FEAT", "500 What?")
+			c.want("NOOP", "200")
+		},
+		"a port that was offered and then another": func(t *testing.T, _ *retrytest.Server, c *rawClient) {
+			var first int
+			_, err := fmt.Sscanf(c.want("EPSV", "229"), "229 Entering Extended Passive Mode (|||%d|)", &first)
+			require.NoError(t, err)
+			c.want("EPSV", "229")
+			host := c.conn.RemoteAddr().(*net.TCPAddr).IP
+			_, err = c.srv.Dial(t.Context(), "tcp", fmt.Sprintf("%s:%d", host, first))
+			assert.ErrorIs(t, err, syscall.ECONNREFUSED)
 		},
 		"an end in place of a reply": func(_ *testing.T, upstream *retrytest.Server, c *rawClient) {
 			upstream.Inject(retrytest.Fault{On: "NOOP", Control: retrytest.FIN})
@@ -236,6 +309,7 @@ func TestWhatTheClientDoesIsHandedOn(t *testing.T) {
 			c.passive()
 			c.want("STOR new.txt", "150")
 			require.NoError(t, c.conn.Close())
+			eventually(t, "the upstream has heard of it", func() bool { return upstream.Sessions() == 0 })
 			_, err := io.WriteString(c.data, content)
 			require.NoError(t, err)
 			require.NoError(t, c.data.Close())
@@ -265,6 +339,15 @@ func TestWhatTheClientDoesIsHandedOn(t *testing.T) {
 			c.send("ABOR")
 			assert.Contains(t, c.reply(), "426")
 			assert.Equal(t, "226 Transfer aborted.", c.reply())
+			c.want("NOOP", "200")
+		},
+		"ABOR, to which a fault has another reply": func(t *testing.T, _ *retrytest.Server, c *rawClient) {
+			c.srv.(faulty).Inject(retrytest.Fault{On: "ABOR", Reply: "502 No."})
+			c.passive()
+			c.want("STOR new.txt", "150")
+			c.send("ABOR")
+			assert.Contains(t, c.reply(), "426")
+			assert.Equal(t, "502 No.", c.reply())
 			c.want("NOOP", "200")
 		},
 		"ABOR of nothing": func(_ *testing.T, _ *retrytest.Server, c *rawClient) { c.want("ABOR", "225") },

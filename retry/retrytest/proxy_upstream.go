@@ -155,24 +155,6 @@ func (s *passage) hold(line []byte, transfer bool) {
 // graceful is how long the upstream may go on after its client hung up.
 const graceful = grace
 
-// linger lets a transfer whose client hung up go on for a moment: data may
-// still be under way.
-func (s *passage) linger() {
-	if s.moving == nil {
-		return
-	}
-	if s.upstream != nil {
-		finish(s.upstream)
-	}
-	moment := time.NewTimer(graceful)
-	defer moment.Stop()
-	select {
-	case <-s.moving.over:
-	case <-moment.C:
-	case <-s.ctx.Done():
-	}
-}
-
 // kill ends all connections of the session, from within or from outside.
 func (s *passage) kill(c Cut) {
 	s.proxy.leave(s)
