@@ -108,6 +108,13 @@ func (p *pair) tell(command, answer string) error {
 	return nil
 }
 
+// over lets what the server is still at come to its end, in virtual time.
+func (p *pair) over() {
+	p.Session.Close()
+	_ = p.server.Close()
+	time.Sleep(time.Hour)
+}
+
 // transfer opens a data connection.
 func (p *pair) transfer() *Data {
 	p.t.Helper()
