@@ -33,9 +33,6 @@ func (d *decision) keeps() bool {
 // what the caller did outranks what the server said, which outranks what the
 // network did.
 func (t *transaction) decide(ctx context.Context, err error) decision {
-	if err == nil {
-		return decision{stop: true}
-	}
 	d := decision{stop: true}
 	var x wire.Exchange
 	if t.session != nil {

@@ -89,8 +89,11 @@ func (r *runner) do(ctx context.Context, task task) error {
 	defer t.abandon()
 	for {
 		err := t.attempt(ctx)
+		if err == nil {
+			return t.succeed(ctx)
+		}
 		next := t.decide(ctx, err)
-		t.giveBack(ctx, err, next)
+		t.fail(ctx, err, &next)
 		if next.stop {
 			return t.end(ctx, err, next)
 		}
@@ -178,7 +181,10 @@ func (t *transaction) run(ctx, callers context.Context) error {
 		t.hooks.Connect(callers, Connect{Attempt: t.describe(), Addr: s.addr, TLS: s.tls, Took: s.took})
 	}
 	s.fresh = false
-	s.begin(callers, t.hooks.Progress, t.describe(), t.op.transfer)
+	s.begin()
+	if t.op.transfer && t.hooks.Progress != nil {
+		s.watch(&teller{tell: t.hooks.Progress, ctx: callers, session: s, of: t.describe(), began: time.Now()})
+	}
 	err = s.wire.Recover(t.task.try(ctx, s))
 	s.finish()
 	return err
@@ -195,21 +201,35 @@ func (t *transaction) abandon() {
 	}
 }
 
-// giveBack ends the use of the attempt's session, before any wait, so that it
-// holds no place on the server. Only a session that brought success or a
-// permanent refusal in step is kept.
-func (t *transaction) giveBack(ctx context.Context, err error, d decision) {
+// succeed ends the transaction well.
+func (t *transaction) succeed(ctx context.Context) error {
+	t.giveBack(ctx, true)
+	if t.hooks.Done != nil {
+		t.hooks.Done(ctx, Done{Op: t.op.verb, Path: t.op.path, Attempts: t.number, Elapsed: time.Since(t.start)})
+	}
+	return nil
+}
+
+// fail ends an attempt that failed with err. Its session is given back before
+// any wait, so that it holds no place on the server, and kept only where it
+// brought a permanent refusal in step.
+func (t *transaction) fail(ctx context.Context, err error, d *decision) {
 	t.stats.note(t, d)
+	t.giveBack(ctx, d.stop && d.keeps())
+	if t.hooks.Failed != nil {
+		t.hooks.Failed(ctx, Failed{Attempt: t.describe(), Command: d.command, Verdict: d.verdict, Err: err, Took: time.Since(t.began)})
+	}
+}
+
+// giveBack ends the use of the attempt's session.
+func (t *transaction) giveBack(ctx context.Context, keep bool) {
 	if t.held {
 		t.held = false
-		t.sessions.give(ctx, t.session, err == nil || d.stop && d.keeps())
+		t.sessions.give(ctx, t.session, keep)
 	}
 	if t.admitted {
 		t.admitted = false
 		t.sessions.leave()
-	}
-	if err != nil && t.hooks.Failed != nil {
-		t.hooks.Failed(ctx, Failed{Attempt: t.describe(), Command: d.command, Verdict: d.verdict, Err: err, Took: time.Since(t.began)})
 	}
 }
 
@@ -236,20 +256,15 @@ func (t *transaction) pause(ctx context.Context, d decision) error {
 	return nil
 }
 
-// end tells the outcome.
+// end ends the transaction with an error.
 func (t *transaction) end(ctx context.Context, err error, d decision) error {
-	if err == nil && t.hooks.Done == nil {
-		return nil
-	}
 	elapsed := time.Since(t.start)
-	if err != nil {
-		if t.op.unknown && !errors.Is(err, ErrOutcomeUnknown) {
-			err = &final{reason: ErrOutcomeUnknown, err: err}
-		}
-		err = &Error{
-			Op: t.op.verb, Path: t.op.path, Attempts: t.number, Elapsed: elapsed,
-			Verdict: d.verdict, Reason: d.reason, Err: err,
-		}
+	if t.op.unknown && !errors.Is(err, ErrOutcomeUnknown) {
+		err = &final{reason: ErrOutcomeUnknown, err: err}
+	}
+	err = &Error{
+		Op: t.op.verb, Path: t.op.path, Attempts: t.number, Elapsed: elapsed,
+		Verdict: d.verdict, Reason: d.reason, Err: err,
 	}
 	if t.hooks.Done != nil {
 		t.hooks.Done(ctx, Done{Op: t.op.verb, Path: t.op.path, Attempts: t.number, Elapsed: elapsed, Err: err})

@@ -132,15 +132,14 @@ func (e *endpoint) open(ctx context.Context, user, password string) (*session, e
 }
 
 // begin and finish enclose an attempt on the session.
-func (s *session) begin(ctx context.Context, tell func(context.Context, Progress), of Attempt, transfer bool) {
+func (s *session) begin() {
 	s.count()
 	s.before = s.counted
 	s.base, s.total = 0, -1
-	if tell != nil && transfer {
-		s.teller = &teller{tell: tell, ctx: ctx, session: s, of: of, began: time.Now()}
-		s.wire.Progress = s.teller.moved
-	}
 }
+
+// watch has the attempt's progress told.
+func (s *session) watch(t *teller) { s.teller, s.wire.Progress = t, t.moved }
 
 // aim says where the attempt's transfer begins and what the whole is, for
 // Hooks.Progress. 0 and less is a whole that is not known.

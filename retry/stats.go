@@ -43,7 +43,7 @@ func (c *counters) snapshot() Stats {
 }
 
 // note counts what follows an attempt.
-func (c *counters) note(t *transaction, d decision) {
+func (c *counters) note(t *transaction, d *decision) {
 	switch {
 	case d.stop:
 		return
