@@ -68,7 +68,7 @@ func TestWhatTheUpstreamSeesOfACut(t *testing.T) {
 			behindProxy(t, func(t *testing.T, upstream *retrytest.Server, proxy faulty) {
 				c := session(t, proxy)
 				proxy.Inject(row.fault)
-				reply := ""
+				var reply string
 				if row.stored < 0 {
 					require.NoError(t, upstream.Truncate("/large", size))
 					var data string
