@@ -16,7 +16,7 @@ import (
 // decision is what follows an attempt.
 type decision struct {
 	stop    bool
-	reason  error // why, where stop; nil = success
+	reason  error // why, where stop
 	wait    time.Duration
 	redial  bool // at once, without counting the attempt
 	verdict transient.Verdict
