@@ -143,7 +143,7 @@ func TestQuitTakesNoLongerThanItMay(t *testing.T) {
 				p.Quit(time.Second)
 				assert.Equal(t, c.took, time.Since(start))
 				assert.False(t, p.InStep())
-				assert.ErrorIs(t, p.Broken(), net.ErrClosed)
+				assert.ErrorIs(t, p.broken, net.ErrClosed)
 			})
 		})
 	}
@@ -154,7 +154,7 @@ func TestQuitSaysNothingOnASessionOutOfStep(t *testing.T) {
 		p := greet(t)
 		p.Break(errTest)
 		p.Break(io.EOF)
-		assert.Equal(t, errTest, p.Broken(), "the first reason is the reason")
+		assert.Equal(t, errTest, p.broken, "the first reason is the reason")
 		p.Quit(time.Minute)
 		_, err := p.lines.ReadString('\n')
 		assert.Equal(t, io.EOF, err)

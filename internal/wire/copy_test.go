@@ -196,7 +196,7 @@ func TestAFailureOfTheCallersResetsTheConnection(t *testing.T) {
 			require.NoError(t, d.Close(), "it is closed already")
 			_, err = io.Copy(io.Discard, server)
 			assert.ErrorIs(t, err, syscall.ECONNRESET, "the server took the part for the whole")
-			assert.Equal(t, error(caller), s.Broken())
+			assert.Equal(t, error(caller), s.broken)
 			assert.False(t, s.InStep())
 		})
 	}

@@ -78,7 +78,7 @@ func TestADataConnectionThatCannotBeMadeBreaksTheSession(t *testing.T) {
 	require.NoError(t, l.Close())
 	_, err = s.DialFunc("tcp", l.Addr().String())
 	require.ErrorIs(t, err, syscall.ECONNREFUSED)
-	assert.Equal(t, err, s.Broken(), "the server may say later what it waited for in vain")
+	assert.Equal(t, err, s.broken, "the server may say later what it waited for in vain")
 	assert.False(t, s.InStep())
 }
 
