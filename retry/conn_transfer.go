@@ -77,7 +77,7 @@ func (c *Conn) Retr(path string) (*Response, error) { return c.RetrFrom(path, 0)
 
 // RetrFrom is Retr from the position offset of the file on.
 func (c *Conn) RetrFrom(path string, offset uint64) (*Response, error) {
-	d := newDownload(path, nil, c.verify)
+	d := newDownload(c.ctx, path, nil, c.verify)
 	if d.invalid == nil {
 		d.invalid = checkOffset(offset)
 	}

@@ -58,7 +58,7 @@ type fileDownload struct {
 // they are not; where the server tells no time, nothing is left. Two downloads
 // into one local file at a time are refused on systems that have flock.
 func (c *Client) RetrFile(ctx context.Context, path, local string) error {
-	d := &fileDownload{download: newDownload(path, nil, c.verify), addr: c.pool.addr(), local: local}
+	d := &fileDownload{download: newDownload(ctx, path, nil, c.verify), addr: c.pool.addr(), local: local}
 	d.dated = true
 	if d.invalid == nil {
 		d.invalid = d.open()

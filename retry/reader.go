@@ -20,7 +20,7 @@ import (
 //
 // The reader is for one goroutine, except that Close may be called at any time.
 func (c *Client) Open(ctx context.Context, path string) (io.ReadCloser, error) {
-	r, err := openReader(ctx, &c.runner, newDownload(path, nil, c.verify))
+	r, err := openReader(ctx, &c.runner, newDownload(ctx, path, nil, c.verify))
 	if err != nil {
 		return nil, err
 	}

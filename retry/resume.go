@@ -145,13 +145,16 @@ var errSeam = errors.New("what the server sends does not continue what was deliv
 // Its time is compared too, where it is known.
 func (d *download) measure(s *session) error {
 	replay := d.started && d.progress > 0
-	if d.ascii || d.verify == VerifyNone && !replay && !d.dated || d.asked && !replay {
+	if d.ascii || d.verify == VerifyNone && !replay && !d.dated {
 		return nil
 	}
-	if d.dated || replay {
+	if replay || d.dated && d.mtime.IsZero() {
 		if err := d.date(s, replay); err != nil {
 			return err
 		}
+	}
+	if d.asked && !replay {
+		return nil
 	}
 	n, state, err := s.size(d.path)
 	if err != nil {
@@ -170,10 +173,10 @@ func (d *download) measure(s *session) error {
 		return &wire.CallerError{Err: fmt.Errorf("offset %d is beyond the end of the file, which has %d bytes", d.progress, n)}
 	case d.progress > n:
 		return d.changed(fmt.Errorf("%d bytes were delivered, but it has %d now", d.progress, n))
-	case replay && d.size >= 0 && n != d.size:
+	case replay && d.size >= 0 && n != d.size && !d.told:
 		return d.changed(fmt.Errorf("it had %d bytes and has %d now", d.size, n))
 	}
-	d.size, d.asked, d.total = n, true, n
+	d.size, d.asked, d.told, d.total = n, true, false, n
 	if n >= datedFrom && !d.dated {
 		d.dated = true
 		return d.date(s, replay)
@@ -214,7 +217,7 @@ func (d *download) changed(why error) error {
 	if err := d.rewind(); err != nil {
 		return &wire.CallerError{Err: err}
 	}
-	d.progress, d.size, d.asked, d.total = 0, -1, false, 0
+	d.progress, d.size, d.asked, d.told, d.total = 0, -1, false, false, 0
 	d.mtime, d.tail, d.noRest = time.Time{}, d.tail[:0], false
 	return &mismatch{text: "file changed: " + why.Error(), reason: ErrChanged}
 }

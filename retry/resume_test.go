@@ -168,3 +168,34 @@ func retrieve(t *testing.T, c *retry.Client, path string) ([]byte, error) {
 	}
 	return os.ReadFile(local)
 }
+
+func TestASizeFromAListingSparesTheQuestion(t *testing.T) {
+	data := pattern(100_000)
+	for name, test := range map[string]struct {
+		size  int64
+		cut   bool
+		asked int
+	}{
+		"the right one":                 {size: 100_000},
+		"one that is out of date":       {size: 70_000, asked: 1},
+		"one that was larger":           {size: 170_000, asked: 1},
+		"the right one, and a cut":      {size: 100_000, cut: true, asked: 1},
+		"one out of date, and a cut":    {size: 70_000, cut: true, asked: 1},
+		"a large one of old, and a cut": {size: 170_000, cut: true, asked: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := retrytest.NewServer(t, retrytest.Config{})
+			require.NoError(t, srv.WriteFile("/f", data))
+			if test.cut {
+				srv.Inject(lostAt("RETR", 40_000))
+			}
+			var b bytes.Buffer
+			n, err := client(t, srv).Retr(retry.WithSize(t.Context(), test.size), "/f", &b)
+			require.NoError(t, err)
+			assert.EqualValues(t, len(data), n)
+			assert.True(t, bytes.Equal(data, b.Bytes()))
+			asked := slices.DeleteFunc(srv.Commands(), func(c string) bool { return !strings.HasPrefix(c, "SIZE ") })
+			assert.Len(t, asked, test.asked)
+		})
+	}
+}

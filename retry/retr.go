@@ -20,6 +20,7 @@ type download struct {
 
 	size     int64     // on the server, when the download began; -1 = not known
 	asked    bool      // size was asked for
+	told     bool      // by the caller, not by the server
 	dated    bool      // the time is wanted from the start
 	mtime    time.Time // on the server; zero = not known
 	started  bool      // an attempt has got as far as RETR
@@ -28,9 +29,25 @@ type download struct {
 	noRest   bool      // the server did not continue where it was asked to
 }
 
-func newDownload(path string, dst io.Writer, verify VerifyMode) *download {
+// sizeKey is where WithSize keeps a size.
+type sizeKey struct{}
+
+// WithSize returns a context that tells a download, Retr, RetrFile or Open, how
+// many bytes the file has, from a listing for example: the server is not asked
+// for it then. A size that turns out not to be that of the file costs no more
+// than the question that it spared.
+func WithSize(ctx context.Context, size int64) context.Context {
+	return context.WithValue(ctx, sizeKey{}, size)
+}
+
+func newDownload(ctx context.Context, path string, dst io.Writer, verify VerifyMode) *download {
 	d := &download{dst: dst, verify: verify, size: -1}
-	d.operation = operation{verb: "RETR", path: path, invalid: checkPath(path), transfer: true}
+	if ctx != nil && verify != VerifyNone {
+		if size, ok := ctx.Value(sizeKey{}).(int64); ok && size >= 0 {
+			d.size, d.asked, d.told, d.total = size, true, true, size
+		}
+	}
+	d.operation = operation{verb: "RETR", path: path, invalid: checkPath(path), transfer: true, total: d.total}
 	d.rewind = rewinder(dst)
 	return d
 }
@@ -84,7 +101,7 @@ func (d *download) complete(s *session, err error) error {
 		return err
 	case state != sizeKnown:
 		return unprovable(ErrIncomplete)
-	case n == d.progress && (n > d.size || !d.asked):
+	case n == d.progress && (n > d.size || !d.asked || d.told):
 		d.size = n // it has grown, and all of it has come
 		return d.compare(s)
 	case n > d.progress:
@@ -152,7 +169,7 @@ var errNilWriter = errors.New("destination is nil: use io.Discard to drop the da
 // It succeeds when the server has answered 226 and, unless Config.Verify says
 // otherwise, as many bytes have come as it reports for the file.
 func (c *Client) Retr(ctx context.Context, path string, dst io.Writer) (int64, error) {
-	d := newDownload(path, dst, c.verify)
+	d := newDownload(ctx, path, dst, c.verify)
 	if dst == nil {
 		d.invalid = errNilWriter
 	}
