@@ -3,7 +3,6 @@ package retry
 import (
 	"context"
 	"fmt"
-	"path"
 	"strings"
 
 	"github.com/jlaffaye/ftp"
@@ -68,7 +67,7 @@ func (r *runner) removeEntry(ctx context.Context, name string, kind ftp.EntryTyp
 // checkName refuses a name from a listing that is not one: it could lead out of
 // the directory it was listed in.
 func checkName(name string) error {
-	if name == "" || name != path.Base(name) || checkText(name) != nil {
+	if name == "" || name == "." || name == ".." || strings.Contains(name, "/") || checkText(name) != nil {
 		return fmt.Errorf("server lists %q, which is not a name", name)
 	}
 	return nil
