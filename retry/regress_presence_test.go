@@ -34,6 +34,9 @@ func TestARefusedReplayIsSuccessOnlyWhereTheServerShowsItsEffect(t *testing.T) {
 	}
 	mkd := func(c *retry.Client) error { return c.MakeDir(context.Background(), "/x") }
 	const deny = "550 Permission denied."
+	noSize := retrytest.Config{Without: []string{"SIZE", "MLST", "MLSD"}, Quirks: retrytest.Quirks{HideDotFiles: true}}
+	// As vsftpd answers for a directory that may not be read.
+	nothing := retrytest.Fault{On: "NLST", Times: -1, Data: retrytest.FIN, Reply: "226 Transfer done."}
 	for _, c := range []struct {
 		name   string
 		cfg    retrytest.Config
@@ -53,7 +56,13 @@ func TestARefusedReplayIsSuccessOnlyWhereTheServerShowsItsEffect(t *testing.T) {
 		{"a dot directory that the listing hides is not taken for removed", retrytest.Vsftpd(), []string{"/.d/f"},
 			[]retrytest.Fault{lost("RMD")}, remove("/.d"), false, "/.d/f", ""},
 		{"a directory in a directory that lists nothing is not taken for removed", retrytest.Vsftpd(), []string{"/p/d/f"},
-			[]retrytest.Fault{lost("RMD"), {On: "NLST", Times: -1, Reply: "226 Transfer done (but failed to open directory)."}}, remove("/p/d"), false, "/p/d/f", ""},
+			[]retrytest.Fault{lost("RMD"), nothing}, remove("/p/d"), false, "/p/d/f", ""},
+		{"a dot file that the listing hides is not taken for deleted", noSize, []string{"/.f", "/other"},
+			[]retrytest.Fault{lost("DELE"), {On: "DELE", Nth: 2, Times: -1, Reply: deny}}, func(c *retry.Client) error { return c.Delete(context.Background(), "/.f") }, false, "/.f", ""},
+		{"a file in a directory that lists nothing is not taken for deleted", noSize, []string{"/f", "/other"},
+			[]retrytest.Fault{lost("DELE"), {On: "DELE", Nth: 2, Times: -1, Reply: deny}, nothing}, del, false, "/f", ""},
+		{"a file in other letters is not taken for another", noSize, []string{"/F", "/other"},
+			[]retrytest.Fault{lost("DELE"), {On: "DELE", Nth: 2, Times: -1, Reply: deny}}, del, false, "/F", ""},
 		{"a directory that is not empty is not taken for removed", retrytest.Config{}, []string{"/d/f"},
 			[]retrytest.Fault{lost("RMD")}, remove("/d"), false, "/d/f", ""},
 		{"a directory whose removal was executed is removed", retrytest.Vsftpd(), []string{"/d/", "/other"},
@@ -153,7 +162,7 @@ func TestAnAtomicUploadWhoseTemporaryNameVanishedProvesItsTarget(t *testing.T) {
 	srv := memory(t, retrytest.Config{}, lost("RNTO"),
 		retrytest.Fault{On: "RNFR", Nth: 2, Times: -1, Reply: "550 Permission denied"},
 		always("MLST", "550 Permission denied"), always("NLST", "550 Permission denied"),
-		retrytest.Fault{On: "SIZE", Nth: 2, Times: -1, Reply: "550 Permission denied"})
+		retrytest.Fault{On: "SIZE", Nth: 2, Reply: "550 Permission denied"}) // that of the old target, of the same size, is told
 	srv.WriteFile("/f", []byte("old"))
 	cl := client(t, srv, func(cfg *retry.Config) { cfg.Upload = retry.Atomic })
 	err := cl.Stor(t.Context(), "/f", retry.Bytes([]byte("new")))

@@ -32,6 +32,8 @@ func TestAnOpenDownloadWaitsBeforeItGoesOn(t *testing.T) {
 			cfg.Policy = policy.Policy{Initial: wait, Max: wait, Jitter: -1}
 			cfg.Hooks = r.hooks()
 		})
+		_, err := cl.FileSize(t.Context(), "/f")
+		require.NoError(t, err, "its session will have been idle")
 		start := time.Now()
 		open, err := cl.Open(t.Context(), "/f")
 		require.NoError(t, err)
