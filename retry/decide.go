@@ -39,6 +39,8 @@ func (t *transaction) decide(ctx context.Context, err error) decision {
 		x = t.session.wire.Exchange()
 	}
 	d.command = x.Command
+	t.advanced = t.op.progress > t.best
+	t.best = max(t.best, t.op.progress)
 	t.noteOutcome(x, err)
 	var (
 		caller *wire.CallerError
@@ -64,20 +66,23 @@ func (t *transaction) decide(ctx context.Context, err error) decision {
 		return d
 	case errors.As(err, &lie):
 		d.verdict = mismatchVerdict
-		if t.lied && t.op.progress == t.progress {
-			d.reason = cmp.Or(lie.reason, ErrIncomplete)
+		reason := cmp.Or(lie.reason, ErrIncomplete)
+		if t.lied == reason && !t.advanced {
+			d.reason = reason
 			return d
 		}
-		t.lied = true
+		t.lied = reason
 	default:
-		t.lied = t.lied && t.op.progress == t.progress
+		if t.advanced {
+			t.lied = nil
+		}
 		d.verdict = t.classify(x, err)
 	}
 	if t.stale(x, d.verdict) {
 		d.stop, d.redial = false, true
 		return d
 	}
-	if !d.verdict.Transient() || t.same.hopeless(x, &d.verdict, t.op.progress > t.progress) {
+	if !d.verdict.Transient() || t.same.hopeless(x, &d.verdict, t.advanced) {
 		d.reason = ErrPermanent
 		return d
 	}
@@ -97,7 +102,7 @@ func (t *transaction) plan(ctx context.Context, d decision) decision {
 		t.schedule = t.policy.Start(t.start)
 	}
 	now := time.Now()
-	wait, stop := t.schedule.Next(now, d.verdict.Class, t.op.progress > t.progress, d.verdict.Wait)
+	wait, stop := t.schedule.Next(now, d.verdict.Class, t.advanced, d.verdict.Wait)
 	switch stop {
 	case policy.Continue:
 	case policy.StopElapsed:
@@ -160,7 +165,7 @@ func doubtful(x wire.Exchange, err error, command string) bool {
 // stale reports whether the attempt met nothing but the end of a session that
 // had been idle: it is made again at once and not counted.
 func (t *transaction) stale(x wire.Exchange, v transient.Verdict) bool {
-	if t.session == nil || !t.session.reused || !x.First || t.op.progress > t.progress {
+	if t.session == nil || !t.session.reused || !x.First || t.advanced {
 		return false
 	}
 	if v.Reply != nil {

@@ -30,8 +30,9 @@ type operation struct {
 	// is not known.
 	transfer bool
 	total    int64
-	// progress is what the transfer has brought to its goal so far. It only
-	// grows; an attempt that makes it grow starts the count of attempts anew.
+	// progress is what the transfer has brought to its goal so far. An attempt
+	// that makes it more than it has ever been starts the count of attempts
+	// anew; one that has to start over does not.
 	progress int64
 	// effect is the command that changes something on the server, so that
 	// running it twice is not the same as once; "" = none does.
@@ -81,7 +82,7 @@ type request struct {
 // loop of this module that runs anything a second time.
 func (r *runner) do(ctx context.Context, task task) error {
 	op := task.about()
-	t := transaction{runner: r, task: task, op: op, start: time.Now(), number: 1}
+	t := transaction{runner: r, task: task, op: op, start: time.Now(), number: 1, best: op.progress}
 	if err := r.usable(ctx, op); err != nil {
 		t.number = 0
 		return t.end(ctx, err, decision{reason: ErrPermanent, verdict: invalidVerdict})
@@ -119,7 +120,9 @@ type transaction struct {
 	fresh    bool // the next attempt needs a new session
 	schedule *policy.Schedule
 	progress int64 // before the attempt
-	lied     bool  // a mismatch came before, with no progress since
+	best     int64 // the most that it has been
+	advanced bool  // the last attempt has made it more
+	lied     error // what came of a mismatch before, with no progress since; nil = none
 	same     sameness
 }
 

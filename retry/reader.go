@@ -43,6 +43,7 @@ type reader struct {
 	teller  *teller       // nil = nobody is told
 	err     error         // what every further Read returns
 	until   time.Time     // the caller's deadline; zero = none
+	whole   bool          // a replay has found that nothing is left
 }
 
 // errReaderClosed is what a Read returns after Close.
@@ -66,6 +67,10 @@ func openReader(ctx context.Context, r *runner, d *download) (*reader, error) {
 // start is an attempt to get the download going from where it is.
 func (r *reader) start(_ context.Context, s *session) error {
 	resp, err := r.d.open(s)
+	if err == errNothingLeft {
+		r.whole = true
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -92,6 +97,10 @@ func (r *reader) read(p []byte) (int, error) {
 		return 0, r.err
 	}
 	for r.err == nil {
+		if r.whole {
+			r.end(io.EOF)
+			break
+		}
 		if r.failed == nil {
 			n, err := r.resp.Read(p)
 			r.failed = err

@@ -199,3 +199,21 @@ func TestASizeFromAListingSparesTheQuestion(t *testing.T) {
 		})
 	}
 }
+
+// A file that changes under every attempt does not keep a download going for
+// ever.
+func TestADownloadOfAFileThatNeverStaysTheSameEnds(t *testing.T) {
+	srv := retrytest.NewServer(t, retrytest.Config{})
+	require.NoError(t, srv.WriteFile("/f", pattern(100_000)))
+	size := 100_000
+	srv.Inject(retrytest.Fault{On: "RETR", Data: retrytest.FIN, At: 40_000, Lose: true, Control: retrytest.FIN, Times: -1, Run: func() {
+		size++
+		_ = srv.WriteFile("/f", pattern(size))
+	}})
+	c := client(t, srv, func(cfg *retry.Config) { cfg.Policy.Attempts = 5 })
+	err := c.RetrFile(t.Context(), "/f", t.TempDir()+"/local")
+	require.Error(t, err)
+	var e *retry.Error
+	require.ErrorAs(t, err, &e)
+	assert.LessOrEqual(t, e.Attempts, 6)
+}
