@@ -2,6 +2,7 @@ package retry_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -197,5 +198,48 @@ func TestA421ThatWasPushedOnAnIdleSessionDoesNotSpeakOfTheCommand(t *testing.T) 
 			require.NoError(t, c.run(cl))
 			assert.Equal(t, !c.gone, srv.Exists("/a"))
 		})
+	}
+}
+
+func TestA421MayComeAfterTheCommandWasExecuted(t *testing.T) {
+	// RFC 959, section 4.2: "may be a reply to any command if the service knows
+	// it must shut down". It says nothing of the command.
+	ctx := context.Background()
+	for _, c := range []struct {
+		name, verb string
+		before     string // what is there; a name that ends in / is a directory
+		run        func(*retry.Client) error
+		after      []string
+	}{
+		{"a deletion", "DELE", "/a", func(c *retry.Client) error { return c.Delete(ctx, "/a") }, []string{}},
+		{"a directory that is removed", "RMD", "/a/", func(c *retry.Client) error { return c.RemoveDir(ctx, "/a") }, []string{}},
+		{"a directory that is made", "MKD", "", func(c *retry.Client) error { return c.MakeDir(ctx, "/a") }, []string{"/a/"}},
+		{"a renaming", "RNTO", "/a", func(c *retry.Client) error { return c.Rename(ctx, "/a", "/b") }, []string{"/b"}},
+		{"an atomic upload", "RNTO", "", func(c *retry.Client) error {
+			return c.WithUpload(retry.Atomic).Stor(ctx, "/a", retry.Bytes([]byte("x")))
+		}, []string{"/a"}},
+		{"an upload", "STOR", "", func(c *retry.Client) error { return c.Stor(ctx, "/a", retry.Bytes([]byte("x"))) }, []string{"/a"}},
+		{"an append", "APPE", "", func(c *retry.Client) error { return c.Append(ctx, "/a", retry.Bytes([]byte("x"))) }, []string{"/a"}},
+	} {
+		for _, used := range []bool{false, true} {
+			t.Run(c.name, func(t *testing.T) {
+				srv := memory(t, retrytest.Config{}, retrytest.Fault{On: c.verb, After: true, Reply: "421 Shutting down.", Control: retrytest.FIN})
+				if name, dir := strings.CutSuffix(c.before, "/"); dir {
+					srv.Mkdir(name)
+				} else if name != "" {
+					srv.WriteFile(name, nil)
+				}
+				cl := client(t, srv)
+				if used {
+					_, err := cl.List(ctx, "/")
+					require.NoError(t, err)
+				}
+				require.NoError(t, c.run(cl))
+				assert.ElementsMatch(t, c.after, srv.Names())
+				if c.verb == "APPE" || c.verb == "STOR" {
+					holds(t, srv, "/a", "x")
+				}
+			})
+		}
 	}
 }

@@ -36,6 +36,24 @@ func TestAWholeUploadIsNotDeletedBecauseItsSourceWentAway(t *testing.T) {
 	}
 }
 
+// late gives all of its content, and a failure where its end would be.
+type late struct{ *strings.Reader }
+
+func (l late) Read(p []byte) (int, error) {
+	n, err := l.Reader.Read(p)
+	if err == io.EOF {
+		err = errBroken
+	}
+	return n, err
+}
+
+func TestAWholeUploadIsNotDeletedBecauseItsSourceFailedAtItsEnd(t *testing.T) {
+	srv := memory(t, retrytest.Pyftpdlib()) // which takes a reset for the end
+	err := client(t, srv).Stor(t.Context(), "/f", retry.Seeker(late{strings.NewReader("only copy")}))
+	require.ErrorIs(t, err, errBroken)
+	holds(t, srv, "/f", "only copy")
+}
+
 func TestWhatASourceThatFailedHasLeftIsRemoved(t *testing.T) {
 	half := func() io.Reader { return io.MultiReader(strings.NewReader(strings.Repeat("x", 100_000)), broken{}) }
 	for name, cfg := range map[string]retrytest.Config{"default": {}, "a server that takes a reset for the end": retrytest.Pyftpdlib()} {
