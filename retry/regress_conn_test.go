@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"math"
 	"net"
 	"os"
 	"strings"
@@ -88,6 +89,17 @@ func TestOddArgumentsAreErrors(t *testing.T) {
 			c := dial(t, srv)
 			defer c.Quit()
 			return c.Stor("/x", noReader)
+		},
+		"a Conn's offset that no file has": func() error {
+			c := dial(t, srv)
+			defer c.Quit()
+			_, err := c.RetrFrom("/f", math.MaxUint64)
+			return err
+		},
+		"a Conn's offset to write to that no file has": func() error {
+			c := dial(t, srv)
+			defer c.Quit()
+			return c.StorFrom("/f", strings.NewReader("x"), math.MaxUint64)
 		},
 		"a Conn's type that there is not": func() error {
 			c := dial(t, srv)

@@ -3,11 +3,9 @@ package retry_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -273,36 +271,20 @@ func TestAnOffsetBeyondTheEndIsTheCallersMistake(t *testing.T) {
 	require.NoError(t, c.Quit())
 }
 
-func TestAListingOfADirectoryThatCouldNotBeOpenedIsAnError(t *testing.T) {
-	const reply = "226 Transfer done (but failed to open directory)."
-	srv := memory(t, retrytest.Vsftpd(), retrytest.Fault{On: "LIST", After: true, Times: -1, Reply: reply}, retrytest.Fault{On: "NLST", After: true, Times: -1, Reply: reply})
-	srv.Mkdir("/d")
-	c := client(t, srv)
-	_, err := c.List(t.Context(), "/d")
-	require.ErrorIs(t, err, retry.ErrPermanent)
-	_, err = c.NameList(t.Context(), "/d")
-	require.ErrorIs(t, err, retry.ErrPermanent)
-	var e *retry.Error
-	require.True(t, errors.As(err, &e))
-	assert.Equal(t, 1, e.Attempts)
-}
-
-func TestARecursiveRemovalUsesTheNameAsItWasGiven(t *testing.T) {
-	// "link/../b" is not "b" where link is a symbolic link, and "./-x" without
-	// its "./" is an option.
-	for _, dir := range []string{"link/../b", "./-x", "//d", "d/"} {
-		srv := script(t, func(s *scriptedSession, verb, _ string) bool {
-			switch verb {
-			case "LIST":
-				s.send("150 Here.", "-rw-r--r-- 1 u u 3 Jan 1 2020 f\r\n")
-			case "DELE", "RMD":
-				s.say("250 Gone.")
-			default:
-				return false
-			}
-			return true
-		})
-		require.NoError(t, srv.client(t).RemoveDirRecur(t.Context(), dir))
-		assert.Subset(t, srv.told(), []string{"LIST " + dir, "DELE " + strings.TrimRight(dir, "/") + "/f", "RMD " + dir})
-	}
+func TestADownloadToAFileThatCannotBeReadIsWholeWhereNothingIsLeftToDownload(t *testing.T) {
+	data := pattern(100_000)
+	srv := retrytest.NewServer(t, retrytest.PureFTPd())
+	require.NoError(t, srv.WriteFile("/f", data))
+	srv.Inject(
+		retrytest.Fault{On: "RETR", After: true, Lose: true, Control: retrytest.FIN},
+		retrytest.Fault{On: "RETR", Nth: 2, Times: -1, Reply: "226 Nothing left to download"})
+	name := filepath.Join(t.TempDir(), "f")
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o600)
+	require.NoError(t, err)
+	defer f.Close()
+	_, err = client(t, srv).Retr(t.Context(), "/f", f)
+	require.NoError(t, err)
+	got, err := os.ReadFile(name)
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(data, got))
 }

@@ -104,6 +104,30 @@ func TestNothingWaitsForEverOnConnectionsWithoutDeadlines(t *testing.T) {
 	}
 }
 
+func TestATransferMayTakeLongerThanAReply(t *testing.T) {
+	for name, change := range map[string]func(*retry.Config){"with deadlines": func(*retry.Config) {}, "without deadlines": withoutDeadlines} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := memory(t, retrytest.Config{})
+				cl := client(t, srv, change, func(cfg *retry.Config) { cfg.ReplyTimeout, cfg.StallTimeout = 10*time.Second, 5*time.Second })
+				require.NoError(t, cl.Stor(t.Context(), "/g", retry.Reader(&drip{left: 30, every: time.Second})))
+				srv.WriteFile("/f", pattern(200_000))
+				open, err := cl.Open(t.Context(), "/f")
+				require.NoError(t, err)
+				time.Sleep(30 * time.Second) // a consumer who takes his time
+				_, err = io.Copy(io.Discard, open)
+				require.NoError(t, err)
+				require.NoError(t, open.Close())
+				time.Sleep(30 * time.Second) // idle, for less than IdleTimeout
+				_, err = cl.FileSize(t.Context(), "/f")
+				require.NoError(t, err)
+				assert.EqualValues(t, 1, cl.Stats().Dials, "a deadline ended a connection that nobody waited for")
+				_ = cl.Close()
+			})
+		})
+	}
+}
+
 func TestWhatIsTidiedUpEndsSoonAfterTheCallersContext(t *testing.T) {
 	for _, c := range []struct {
 		name   string

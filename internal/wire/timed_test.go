@@ -46,6 +46,7 @@ func TestConnectionsWithoutDeadlinesGetThem(t *testing.T) {
 			_, err := p.read()
 			return err
 		}, replyTime},
+		{"to send a command", func(p *pair) error { _, err := p.control.Write([]byte("NOOP\r\n")); return err }, replyTime},
 		{"for data", func(p *pair) error { _, err := p.transfer().Read(make([]byte, 10)); return err }, stallTime},
 		{"to send data", func(p *pair) error { _, err := p.transfer().Write(make([]byte, 10)); return err }, stallTime},
 	} {
@@ -91,6 +92,25 @@ func TestADeadlineThatIsMovedOrLiftedDoesNotRing(t *testing.T) {
 		_, err = conn.Read(make([]byte, 1))
 		assert.ErrorIs(t, err, io.ErrClosedPipe)
 		time.Sleep(time.Hour)
+	})
+}
+
+func TestADeadlineThatExpiresWhileNobodyWaitsDoesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		defer theirs.Close()
+		conn := &timed{Conn: timeless{ours}}
+		require.NoError(t, conn.SetDeadline(time.Now().Add(time.Second)))
+		time.Sleep(time.Minute)
+		_, err := conn.Read(make([]byte, 1))
+		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+		_, err = conn.Write([]byte("x"))
+		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+		require.NoError(t, conn.SetDeadline(time.Now().Add(time.Second)))
+		go func() { _, _ = io.WriteString(theirs, "x") }()
+		_, err = conn.Read(make([]byte, 1))
+		require.NoError(t, err, "it was closed while nobody used it")
+		require.NoError(t, conn.Close())
 	})
 }
 
