@@ -30,6 +30,7 @@ func TestAnotherLoginBeginsWhereItsUserDoes(t *testing.T) {
 		c := dial(t, srv)
 		require.NoError(t, c.ChangeDir("/a"))
 		require.NoError(t, c.Login("other", "x"))
+		assert.Equal(t, 2, count(srv.Commands(), retrytest.Connect), "what the old session was in may be kept")
 		before, err := c.CurrentDir()
 		require.NoError(t, err)
 		time.Sleep(time.Minute)

@@ -141,6 +141,13 @@ func (c copier) WriteTo(w io.Writer) (int64, error) {
 	return c.Reader.WriteTo(w)
 }
 
+func (copier) Close() error { return nil }
+
+// own is a Source of the caller's making.
+type own struct{ copier }
+
+func (o own) Open(int64) (io.ReadCloser, error) { return o.copier, nil }
+
 func TestWriteToOfACallersReaderIsNotUsed(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -151,6 +158,9 @@ func TestWriteToOfACallersReaderIsNotUsed(t *testing.T) {
 		}},
 		{"Reader", func(t *testing.T, srv *retrytest.Server, r copier) error {
 			return client(t, srv).Stor(t.Context(), "/f", retry.Reader(r))
+		}},
+		{"a Source of the caller's", func(t *testing.T, srv *retrytest.Server, r copier) error {
+			return client(t, srv).Stor(t.Context(), "/f", own{r})
 		}},
 		{"Append", func(t *testing.T, srv *retrytest.Server, r copier) error {
 			return client(t, srv).Append(t.Context(), "/f", retry.Seeker(r))
