@@ -1,10 +1,16 @@
 package ftpretry_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"io"
+	"os"
+	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,15 +32,15 @@ type side struct {
 	retr func(path string, w io.Writer) error
 }
 
-func sides(b *testing.B, srv *retrytest.Server) []side {
+func sides(b *testing.B, addr string) []side {
 	b.Helper()
-	bare, err := ftp.Dial(srv.Addr(), ftp.DialWithTimeout(30*time.Second))
+	bare, err := ftp.Dial(addr, ftp.DialWithTimeout(30*time.Second))
 	require.NoError(b, err)
 	require.NoError(b, bare.Login("user", "secret"))
 	b.Cleanup(func() { _ = bare.Quit() })
 	ctx, cancel := context.WithCancel(b.Context()) // as a program has one
 	b.Cleanup(cancel)
-	cfg := retry.Config{Addr: srv.Addr(), User: "user", Password: "secret", Verify: retry.VerifyNone}
+	cfg := retry.Config{Addr: addr, User: "user", Password: "secret", Verify: retry.VerifyNone}
 	client, err := retry.New(cfg)
 	require.NoError(b, err)
 	b.Cleanup(func() { _ = client.Close() })
@@ -71,14 +77,53 @@ type sink struct{ n int64 }
 
 func (s *sink) Write(p []byte) (int, error) { s.n += int64(len(p)); return len(p), nil }
 
+// The files of the server that is measured against.
+const small, large = 4 << 10, 256 << 20
+
+// serveVariable makes the test binary the server of BenchmarkOverhead, which is
+// a process of its own, as servers are: in one process with its client the
+// scheduler would be what is measured.
+const serveVariable = "FTPRETRY_BENCH_SERVER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(serveVariable) == "" {
+		os.Exit(m.Run())
+	}
+	srv, err := retrytest.Start(retrytest.Config{LogSize: -1, Quirks: retrytest.Quirks{Discard: true}})
+	if err == nil {
+		err = errors.Join(srv.WriteFile("/small", make([]byte, small)), srv.Truncate("/large", large))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	fmt.Println(srv.Addr())
+	_, _ = io.Copy(io.Discard, os.Stdin) // until the benchmark ends
+}
+
+// benchServer starts that server and returns its address.
+func benchServer(b *testing.B) string {
+	b.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), serveVariable+"=1")
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	require.NoError(b, err)
+	out, err := cmd.StdoutPipe()
+	require.NoError(b, err)
+	require.NoError(b, cmd.Start())
+	b.Cleanup(func() { _ = in.Close(); _ = cmd.Wait() })
+	addr, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(b, err)
+	return strings.TrimSpace(addr)
+}
+
+// BenchmarkOverhead holds each operation against the bare ftp package's.
 func BenchmarkOverhead(b *testing.B) {
-	srv := retrytest.NewServer(b, retrytest.Config{LogSize: -1, Quirks: retrytest.Quirks{Discard: true}})
-	const small, large = 4 << 10, 256 << 20
-	require.NoError(b, srv.WriteFile("/small", make([]byte, small)))
-	require.NoError(b, srv.Truncate("/large", large))
+	addr := benchServer(b)
 	content := map[string]*bytes.Reader{"4KiB": bytes.NewReader(make([]byte, small)), "256MiB": bytes.NewReader(make([]byte, large))}
 	stored := map[string]string{"4KiB": "/small", "256MiB": "/large"}
-	all := sides(b, srv)
+	all := sides(b, addr)
 	each := func(name string, bytes int64, run func(side) error) {
 		for _, s := range all {
 			b.Run("op="+name+"/side="+s.name, func(b *testing.B) {

@@ -105,16 +105,16 @@ func (c *control) armWrite() {
 	if c.wrote.IsZero() {
 		c.wrote = time.Now()
 	}
-	t := c.wrote.Add(c.s.cfg.Reply)
-	if !c.limit.IsZero() && t.After(c.limit) {
-		c.writeBy = c.limit
-		_ = c.raw.SetWriteDeadline(c.limit)
-		c.s.holdInterrupt(c.raw)
-	} else if c.writeBy.Before(t) {
-		c.writeBy = t.Add(c.s.cfg.Reply / slack)
-		_ = c.raw.SetWriteDeadline(c.writeBy)
-		c.s.holdInterrupt(c.raw)
+	late := c.s.cfg.Reply / slack
+	if age := c.wrote.Sub(c.writeSet); age >= 0 && age <= late && c.limit.IsZero() {
+		return
 	}
+	c.writeBy, c.writeSet = c.wrote.Add(c.s.cfg.Reply+late), c.wrote
+	if !c.limit.IsZero() && c.writeBy.After(c.limit) {
+		c.writeBy, c.writeSet = c.limit, time.Time{}
+	}
+	_ = c.raw.SetWriteDeadline(c.writeBy)
+	c.s.holdInterrupt(c.raw)
 }
 
 // command sends a line of our own and awaits its final reply, between two

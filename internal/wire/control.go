@@ -39,7 +39,9 @@ type control struct {
 	wrote    time.Time // when the last command was sent
 	now      time.Time // the time at Bind, for the first command after it
 	readBy   time.Time // the deadlines that are set
+	readSet  time.Time // when readBy was set in the usual way; zero = it was not
 	writeBy  time.Time
+	writeSet time.Time
 	pending  int              // replies owed by the server
 	extra    bool             // a reply came that nobody asked for
 	hurry    bool             // the transfer failed: its final reply is awaited only briefly
@@ -157,6 +159,13 @@ func (c *control) arm() {
 		c.began = now
 	}
 	wait, late := c.s.cfg.Reply, c.s.cfg.Reply/slack
+	usual := !c.hurry && !c.reply.open && c.limit.IsZero()
+	if usual {
+		// Nearly always: the deadline that is set is still good.
+		if age := now.Sub(c.readSet); age >= 0 && age <= late {
+			return
+		}
+	}
 	if c.hurry && wait > hurriedReply {
 		wait, late = hurriedReply, 0
 	}
@@ -168,7 +177,10 @@ func (c *control) arm() {
 		t, late = c.limit, 0
 	}
 	if c.readBy.Before(t) || c.readBy.Sub(t) > late {
-		c.readBy = t.Add(late)
+		c.readBy, c.readSet = t.Add(late), time.Time{}
+		if usual {
+			c.readSet = now
+		}
 		_ = c.raw.SetReadDeadline(c.readBy)
 		c.s.holdInterrupt(c.raw)
 	}

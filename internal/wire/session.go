@@ -182,7 +182,7 @@ func (s *Session) Stale() bool {
 		return false
 	}
 	_ = s.control.raw.SetReadDeadline(time.Time{})
-	s.control.readBy = time.Time{}
+	s.control.readBy, s.control.readSet = time.Time{}, time.Time{}
 	return s.peek()
 }
 

@@ -43,7 +43,7 @@ func (s *Session) secure(host string) error {
 	}
 	_ = c.raw.SetDeadline(time.Time{})
 	s.holdInterrupt(c.raw)
-	c.readBy, c.writeBy = time.Time{}, time.Time{}
+	c.readBy, c.writeBy, c.readSet, c.writeSet = time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	c.conn = conn
 	return nil
 }
