@@ -74,7 +74,7 @@ func BenchmarkRealSpeed(b *testing.B) {
 			}
 			return f.Close()
 		}, func() error { return client.RetrFile(ctx, "/file", back) }},
-		{"Retr", func() error { return bareTo(&sink{}) }, func() error { _, err := client.Retr(ctx, "/file", &sink{}); return err }},
+		{"Retr", func() error { return bareTo(io.Discard) }, func() error { _, err := client.Retr(ctx, "/file", io.Discard); return err }},
 		{"StorFile", func() error {
 			f, err := os.Open(local)
 			if err != nil {
