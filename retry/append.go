@@ -46,7 +46,9 @@ func (a *appending) verified(s *session) error {
 }
 
 // locate asks for the file's size: the first time to know where the appended
-// bytes will begin, then to know how many of them are there.
+// bytes will begin, then to know how many of them are there (tests:
+// TestNothingIsStoredTwiceWhereTheServerDoesNotShowIt,
+// TestAnAppendIsNotResumedBySizesWhereTheServerConvertsLineEnds).
 func (a *appending) locate(s *session) (done bool, err error) {
 	n, state, err := s.size(a.path)
 	if err != nil {

@@ -85,7 +85,8 @@ func (a *atomicUpload) inTheWay(s *session, refusal error) error {
 }
 
 // renamed proves that an RNTO whose reply was lost was executed, after RNFR was
-// refused for the temporary name, which is nobody else's.
+// refused for the temporary name, which is nobody else's (test:
+// TestAnAtomicUploadWhoseTemporaryNameVanishedProvesItsTarget).
 func (a *atomicUpload) renamed(s *session, refusal error) error {
 	there, err := s.exists(a.temp, aFile)
 	if err != nil {
@@ -130,7 +131,8 @@ func (c *Client) storAtomic(ctx context.Context, u *upload) error {
 
 // removeTemp removes the temporary file of an upload that failed with err, and
 // adds to the error where that did not succeed. After a renaming whose outcome
-// is unknown it stays: it may be all there is of the file.
+// is unknown it stays: it may be all there is of the file (test:
+// TestTheTemporaryIsRemovedHoweverAnUploadEnds).
 func (c *Client) removeTemp(ctx context.Context, a *atomicUpload, err error) error {
 	var e *Error
 	if !errors.As(err, &e) {

@@ -109,7 +109,8 @@ func (m *making) try(_ context.Context, s *session) error {
 // renaming is RNFR and RNTO. After an attempt that may have been executed, the
 // server is asked for both names before anything is tried again: it is done if
 // the source is gone and the target there, and tried again if it is the other
-// way round. With both there, the source may be another one already.
+// way round. With both there, the source may be another one already (test:
+// TestARenamingIsNotRunAgainOverSomebodyElsesFile).
 type renaming struct {
 	operation
 	to string

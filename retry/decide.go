@@ -145,7 +145,8 @@ func (t *transaction) noteOutcome(x wire.Exchange, err error) {
 // commands, as one below 400 that comes as an error is; or says that an action
 // was begun and broken off (451), which for a transfer it was if there was a
 // preliminary reply; or is a 421, which says something of the connection, not of
-// the command (RFC 959, section 4.2).
+// the command (RFC 959, section 4.2; test:
+// TestA421MayComeAfterTheCommandWasExecuted).
 func doubtful(x wire.Exchange, err error, command string) bool {
 	if x.Command != command {
 		return false

@@ -51,7 +51,8 @@ func (s *session) settle(name string, k kind, want presence, refusal error) erro
 // exists asks whether name is there: by MLST, or by SIZE, CWD and NLST of its
 // directory, what the server has. That a question is refused proves nothing
 // unless the refusal can only mean that there is nothing: a name that may not be
-// looked at is unclear. Every error is one that an attempt may fail of.
+// looked at is unclear. Every error is one that an attempt may fail of (test:
+// TestARefusedReplayIsSuccessOnlyWhereTheServerShowsItsEffect).
 func (s *session) exists(name string, k kind) (presence, error) {
 	if s.ftp.IsTimePreciseInList() {
 		entry, err := s.ftp.GetEntry(name)

@@ -124,7 +124,7 @@ func (d *download) compare(s *session) error {
 }
 
 // rewinder returns how to empty dst again down to where it was, nil where that
-// cannot be done.
+// cannot be done (test: TestWhatTheDestinationHeldBeforeIsNotTouched).
 func rewinder(dst io.Writer) func() error {
 	f, ok := dst.(interface {
 		io.Seeker

@@ -90,7 +90,7 @@ func unprovable(reason error) error {
 }
 
 // checkStored compares what the server has with what was sent. more: the file
-// may be longer.
+// may be longer (tests: TestEveryFaultAtEveryStep, TestHazardsOfReplies).
 func (s *session) checkStored(name string, sent int64, more bool) error {
 	n, state, err := s.size(name)
 	switch {
