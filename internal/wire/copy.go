@@ -18,11 +18,16 @@ const (
 	// slower against a server on the same machine).
 	bufferSize = 64 << 10
 
-	// A zero-copy chunk begins small and grows while it is moved in a small
-	// part of the stall timeout, so that a slow line is not taken for a
-	// stalled one.
+	// A zero-copy chunk begins small and grows while it takes little time, so
+	// that progress is told often enough, a slow line is not taken for a
+	// stalled one, and a fast one is not held up.
 	firstChunk = 256 << 10
-	mostChunk  = 8 << 20
+	mostChunk  = 32 << 20
+	shortChunk = 25 * time.Millisecond
+	longChunk  = 100 * time.Millisecond
+
+	// writePiece is what is written at once of content that is in memory.
+	writePiece = 8 << 20
 
 	// tlsPiece is what is written at once over TLS, where a write that timed
 	// out half-way cannot be continued: it must fit into the stall timeout.
@@ -144,9 +149,9 @@ func (d *Data) chunks(lr io.LimitedReader, move func(io.Reader) (int64, error), 
 			return total, d.ended(err)
 		case n < chunk:
 			return total, nil
-		case took < d.s.cfg.Stall/rearm:
+		case took < shortChunk:
 			chunk = min(2*chunk, mostChunk)
-		default:
+		case took > longChunk:
 			chunk = max(chunk/2, firstChunk)
 		}
 	}

@@ -96,7 +96,7 @@ func (d *Data) Write(p []byte) (int, error) {
 	if err := d.shake(); err != nil {
 		return 0, err
 	}
-	piece := mostChunk
+	piece := writePiece
 	if d.tls != nil {
 		piece = tlsPiece
 	}
