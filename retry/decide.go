@@ -155,6 +155,8 @@ func doubtful(x wire.Exchange, err error, command string) bool {
 	switch {
 	case x.Unknown():
 		return true
+	case command == "APPE" && x.Begun:
+		return true // how much it has added is nobody's guess
 	case reply == nil:
 		return false
 	case reply.Code == 451 || reply.Code == 421:
