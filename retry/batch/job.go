@@ -1,0 +1,120 @@
+package batch
+
+import (
+	"fmt"
+	"time"
+)
+
+// Kind is what a job does. The zero Kind is none: a job without one is refused.
+type Kind int
+
+// The kinds of jobs.
+const (
+	Upload   Kind = iota + 1 // Local to Remote
+	Download                 // Remote to Local
+	Delete                   // the file Remote
+	Rename                   // Remote to To
+	MakeDir                  // the directory Remote; done if it is there already
+	Barrier                  // what follows begins when everything before has ended
+)
+
+var kinds = [...]string{Upload: "upload", Download: "download", Delete: "delete", Rename: "rename", MakeDir: "mkdir", Barrier: "barrier"}
+
+// String returns "upload", "download", "delete", "rename", "mkdir" or
+// "barrier".
+func (k Kind) String() string {
+	if k < Upload || int(k) >= len(kinds) {
+		return fmt.Sprintf("Kind(%d)", int(k))
+	}
+	return kinds[k]
+}
+
+// MarshalText returns the name of the kind.
+func (k Kind) MarshalText() ([]byte, error) {
+	if k < Upload || int(k) >= len(kinds) {
+		return nil, fmt.Errorf("batch: no kind of job has the number %d", int(k))
+	}
+	return []byte(kinds[k]), nil
+}
+
+// UnmarshalText reads the name of a kind.
+func (k *Kind) UnmarshalText(text []byte) error {
+	for i, name := range kinds {
+		if name != "" && name == string(text) {
+			*k = Kind(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("batch: %q is no kind of job: want upload, download, delete, rename, mkdir or barrier", text)
+}
+
+// Job is one thing to be done. Two jobs of the same Kind, Remote, Local and To
+// are the same job to a journal.
+type Job struct {
+	Kind   Kind   `json:"kind"`
+	Remote string `json:"remote,omitempty"` // name on the server
+	Local  string `json:"local,omitempty"`  // local file, of Upload and Download
+	To     string `json:"to,omitempty"`     // new name on the server, of Rename
+
+	// Size is the size in bytes where it is known already, from a listing; less
+	// than 0 or 0 where it is not. A download of known size costs no SIZE.
+	Size int64 `json:"size,omitempty"`
+	// Time is the modification time that the file gets at its goal, where the
+	// server or the local system allows it; zero = what the transfer makes it.
+	Time time.Time `json:"time,omitzero"`
+}
+
+// State is how a job ended. The zero State is that it was not run.
+type State int
+
+// The states.
+const (
+	NotRun  State = iota // the run ended before its turn
+	Done                 // proven
+	Skipped              // a journal says that an earlier run has done it
+	Failed               // it was not done, or cannot be
+	Unknown              // perhaps done: the server offers no way to find out
+)
+
+var states = [...]string{NotRun: "not run", Done: "done", Skipped: "skipped", Failed: "failed", Unknown: "unknown"}
+
+// String returns "not run", "done", "skipped", "failed" or "unknown".
+func (s State) String() string {
+	if s < NotRun || int(s) >= len(states) {
+		return fmt.Sprintf("State(%d)", int(s))
+	}
+	return states[s]
+}
+
+// MarshalText returns the name of the state.
+func (s State) MarshalText() ([]byte, error) {
+	if s < NotRun || int(s) >= len(states) {
+		return nil, fmt.Errorf("batch: no state has the number %d", int(s))
+	}
+	return []byte(states[s]), nil
+}
+
+// UnmarshalText reads the name of a state.
+func (s *State) UnmarshalText(text []byte) error {
+	for i, name := range states {
+		if name == string(text) {
+			*s = State(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("batch: %q is no state of a job", text)
+}
+
+// Result is a job that has ended.
+type Result struct {
+	Job
+	State      State
+	Err        error         // nil for Done and Skipped
+	Worker     int           // lane, from 0
+	Began      time.Time     // zero for a job that was not run
+	Took       time.Duration // waits included
+	Waited     time.Duration // of it, between attempts
+	Attempts   int           // attempts, of all operations it took
+	Bytes      int64         // content moved to its goal
+	MovedTwice int64         // bytes moved again
+}
