@@ -42,6 +42,7 @@ type Entry struct {
 	Remote, Local, To string
 	State             State
 	Error             string // "" for none
+	Next              string // what a person does about it; "" for nothing
 	Attempts          int
 	Bytes, MovedTwice int64
 	Began             time.Duration // since Started
