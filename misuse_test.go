@@ -36,6 +36,8 @@ func TestMistakesInAConfigAreNamed(t *testing.T) {
 		`config: ImplicitTLS is set without TLS: want TLS set too, to &tls.Config{} at least`:                 {Addr: "h", ImplicitTLS: true},
 		`config: User is "a\nb": want a name without line ends and NUL`:                                       {Addr: "h", User: "a\nb"},
 		`config: Password is not sendable: want one without line ends and NUL`:                                {Addr: "h", Password: "a\x00b"},
+		`config: MaxListEntries is -1: want 1 or more, or 0 for 1000000`:                                      {Addr: "h", MaxListEntries: -1},
+		`config: MaxListBytes is -1: want 1 or more, or 0 for 268435456`:                                      {Addr: "h", MaxListBytes: -1},
 		`config: Upload is 7: want Direct or Atomic`:                                                          {Addr: "h", Upload: 7},
 		`config: Verify is -1: want VerifySize, VerifyNone or VerifyHash`:                                     {Addr: "h", Verify: -1},
 		`config: FTP is an option for TLS: want Config.TLS set instead, so that nothing is sent in the clear`: {Addr: "h", FTP: []ftp.DialOption{ftp.DialWithTLS(&tls.Config{})}},

@@ -44,6 +44,14 @@ type Config struct {
 	StallTimeout   time.Duration // a transfer that moves no byte for this long has failed; 0 = 1m
 	IdleTimeout    time.Duration // an unused session is closed after this; 0 = 1m
 
+	// A listing is held in memory as a whole, some 200 bytes for an entry: a
+	// million take 200 MB, 100,000 stay under 32 MiB. One that goes beyond
+	// these bounds, as that of a hostile server may, is given up at once with
+	// [ErrPermanent]; so is one with a line of 64 KiB. They hold for every
+	// LIST, MLSD and NLST, those of functions given to Do included.
+	MaxListEntries int   // lines of one listing; 0 = 1,000,000
+	MaxListBytes   int64 // bytes of one listing; 0 = 256 MiB
+
 	Policy     policy.Policy        // zero = the default policy
 	Classifier transient.Classifier // nil = the default rules
 	Upload     UploadMode           // zero = Direct
@@ -146,6 +154,9 @@ func (c *Config) settle() error {
 		if *d.value == 0 {
 			*d.value = d.standard
 		}
+	}
+	if err := c.settleBounds(); err != nil {
+		return err
 	}
 	c.Policy = c.Policy.Clone()
 	if err := c.Policy.Validate(); err != nil {

@@ -3,10 +3,30 @@ package retry
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/jlaffaye/ftp"
+
+	"github.com/ftpretry/ftpretry/internal/wire"
 )
+
+// settleBounds fills in the bounds of a listing.
+func (c *Config) settleBounds() error {
+	if c.MaxListEntries < 0 {
+		return &ConfigError{"MaxListEntries", strconv.Itoa(c.MaxListEntries), "1 or more, or 0 for 1000000"}
+	}
+	if c.MaxListBytes < 0 {
+		return &ConfigError{"MaxListBytes", strconv.FormatInt(c.MaxListBytes, 10), "1 or more, or 0 for 268435456"}
+	}
+	if c.MaxListEntries == 0 {
+		c.MaxListEntries = 1_000_000
+	}
+	if c.MaxListBytes == 0 {
+		c.MaxListBytes = 256 << 20
+	}
+	return nil
+}
 
 // lines is a question whose answer comes in lines over a data connection. There
 // is no size to check them by, but lines end in CR LF: data that ends within one
@@ -38,6 +58,9 @@ func namesIn(conn *ftp.ServerConn, name string) ([]string, error) {
 
 func (l *lines[T]) try(_ context.Context, s *session) error {
 	answer, err := l.how(s.ftp, l.path)
+	if bound := new(wire.CallerError); errors.As(err, &bound) {
+		return bound // what the ftp package says besides is of the connection given up for it
+	}
 	if err != nil {
 		return err
 	}

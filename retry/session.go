@@ -34,6 +34,7 @@ func newEndpoint(cfg *Config) *endpoint {
 	return &endpoint{cfg: cfg, wire: wire.Config{
 		Addr: cfg.Addr, TLS: cfg.TLS, Implicit: cfg.ImplicitTLS, Dialer: cfg.Dial,
 		Connect: min(cfg.ConnectTimeout, longest), Reply: min(cfg.ReplyTimeout, longest), Stall: min(cfg.StallTimeout, longest),
+		ListEntries: int64(cfg.MaxListEntries), ListBytes: cfg.MaxListBytes,
 	}}
 }
 

@@ -11,7 +11,7 @@ import (
 var (
 	invalidVerdict  = transient.Verdict{Class: transient.Permanent, Rule: "nothing was sent: the call itself is mistaken"}
 	deadlineVerdict = transient.Verdict{Class: transient.Permanent, Rule: "the caller's own deadline has passed"}
-	callerVerdict   = transient.Verdict{Class: transient.Permanent, Rule: "the caller's own reader or writer failed"}
+	callerVerdict   = transient.Verdict{Class: transient.Permanent, Rule: "the caller's own reader or writer failed, or a bound of the caller's was met"}
 	givenVerdict    = transient.Verdict{Class: transient.Permanent, Rule: "the caller's function returned backoff.Permanent"}
 	mismatchVerdict = transient.Verdict{Class: transient.DataChannel, Rule: "the server called it done, the byte counts do not"}
 )

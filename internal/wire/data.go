@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// CallerError says that the caller's own reader or writer failed, not the
-// server and not the network. Nothing is replayed after it.
+// CallerError says that the caller's own reader or writer failed, or that a
+// bound was met that the caller has set, not that the server or the network
+// failed. Nothing is replayed after it.
 type CallerError struct{ Err error }
 
 func (e *CallerError) Error() string { return e.Err.Error() }
@@ -36,6 +37,7 @@ type Data struct {
 	in, out   int64     // bytes of this connection
 	upload    bool      // it is written to
 	delivered []byte    // see Last
+	listing   *listing  // of a listing, what has come of it
 	last      byte      // of what was received
 	shaken    bool      // the TLS handshake was done, or tried
 	unsent    int       // what the kernel held when a write last timed out; 0 = none has
@@ -78,6 +80,9 @@ func (d *Data) Read(p []byte) (int, error) {
 	if err := d.shake(); err != nil {
 		return 0, err
 	}
+	if d.in == 0 && d.listing == nil && d.s.control.lists() {
+		d.listing = new(listing)
+	}
 	d.armRead()
 	n, err := d.conn.Read(p)
 	if n > 0 {
@@ -87,7 +92,7 @@ func (d *Data) Read(p []byte) (int, error) {
 	if err != nil {
 		return n, d.ended(err)
 	}
-	return n, nil
+	return n, d.bound(p[:n])
 }
 
 // Write implements io.Writer. Progress, however small, keeps a write alive.

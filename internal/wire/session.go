@@ -23,6 +23,8 @@ type Config struct {
 	Connect  time.Duration                                                     // dial, TLS and greeting together; a data dial
 	Reply    time.Duration                                                     // each line of a reply
 	Stall    time.Duration                                                     // no byte moved on a data connection
+
+	ListEntries, ListBytes int64 // bounds of one listing; 0 = none
 }
 
 // Session is the control connection of one FTP session and its data connection

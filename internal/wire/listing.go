@@ -1,0 +1,71 @@
+package wire
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+)
+
+// maxLine bounds one line of a listing. The ftp package's scanner takes no
+// longer one, and its own error says nothing of listings.
+const maxLine = 64 << 10
+
+// listing is how much of one has come.
+type listing struct {
+	lines, bytes int64
+	line         int // bytes of the line at hand
+}
+
+// lists reports whether the data connection of the last command brings a
+// listing, which the ftp package holds in memory as a whole.
+func (c *control) lists() bool {
+	switch string(c.cmd[:c.verb]) {
+	case "LIST", "MLSD", "NLST":
+		return true
+	}
+	return false
+}
+
+// take takes note of what was received. Its error says which bound was met.
+func (l *listing) take(p []byte, cfg *Config) error {
+	first := bytes.IndexByte(p, '\n')
+	if first < 0 {
+		first = len(p)
+	}
+	long := l.line+first >= maxLine
+	if last := bytes.LastIndexByte(p, '\n'); last >= 0 {
+		l.line = len(p) - last - 1
+	} else {
+		l.line += len(p)
+	}
+	l.bytes += int64(len(p))
+	l.lines += int64(bytes.Count(p, []byte{'\n'}))
+	switch {
+	case long:
+		return fmt.Errorf("listing has a line of more than %d KiB: no names can be taken from it", maxLine>>10)
+	case cfg.ListEntries > 0 && l.lines > cfg.ListEntries:
+		return fmt.Errorf("listing has more than %d entries: raise Config.MaxListEntries if the directory is that large", cfg.ListEntries)
+	case cfg.ListBytes > 0 && l.bytes > cfg.ListBytes:
+		return fmt.Errorf("listing is longer than %d bytes: raise Config.MaxListBytes if the directory is that large", cfg.ListBytes)
+	}
+	return nil
+}
+
+// errGivenUp is what is said of a session after a bound was met: there is no
+// sense in waiting for the reply to a listing that may have no end.
+var errGivenUp = errors.New("connection given up")
+
+// bound ends a listing that meets a bound of the caller's, as the caller's own
+// doing: another attempt would meet it again.
+func (d *Data) bound(p []byte) error {
+	if d.listing == nil {
+		return nil
+	}
+	err := d.listing.take(p, d.s.cfg)
+	if err == nil {
+		return nil
+	}
+	err = d.callerFailed(err)
+	_ = d.s.control.fail(errGivenUp)
+	return err
+}
