@@ -42,9 +42,11 @@ type partInfo struct {
 // fileDownload is a RETR into a local file.
 type fileDownload struct {
 	*download
-	addr, local string
-	f           *os.File
-	old         int64 // bytes of the ".part" file that an earlier run has left and that are built upon
+	addr  string
+	files localFiles
+	local string // its name there
+	f     *os.File
+	old   int64 // bytes of the ".part" file that an earlier run has left and that are built upon
 }
 
 // RetrFile downloads path into the local file. The content is written to local
@@ -57,11 +59,12 @@ type fileDownload struct {
 // and modification time on the server are still the same, and starts over if
 // they are not; where the server tells no time, nothing is left. Two downloads
 // into one local file at a time are refused on systems that have flock.
+// [WithRoot] keeps it inside one directory.
 func (c *Client) RetrFile(ctx context.Context, path, local string) error {
-	d := &fileDownload{download: newDownload(ctx, path, nil, c.verify), addr: c.pool.addr(), local: local}
+	d := &fileDownload{download: newDownload(ctx, path, nil, c.verify), addr: c.pool.addr()}
 	d.dated = true
 	if d.invalid == nil {
-		d.invalid = d.open()
+		d.invalid = d.open(ctx, local)
 	}
 	err := c.do(ctx, d)
 	if d.f != nil {
@@ -71,17 +74,20 @@ func (c *Client) RetrFile(ctx context.Context, path, local string) error {
 }
 
 // open opens the ".part" file and finds out whether it can be built upon.
-func (d *fileDownload) open() error {
-	if d.local == "" {
+func (d *fileDownload) open(ctx context.Context, local string) (err error) {
+	if local == "" {
 		return errors.New("local name is empty")
 	}
-	if info, err := os.Stat(d.local); err == nil && info.IsDir() {
-		return fmt.Errorf("%s is a directory: give the name of a file", d.local)
+	if d.files, d.local, err = localOf(ctx, local); err != nil {
+		return err
 	}
-	if info, err := os.Lstat(d.local + partSuffix); err == nil && !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is not a regular file: remove it", d.local+partSuffix)
+	if info, err := d.files.Stat(d.local); err == nil && info.IsDir() {
+		return fmt.Errorf("%s is a directory: give the name of a file", local)
 	}
-	f, err := os.OpenFile(d.local+partSuffix, os.O_RDWR|os.O_CREATE, 0o666)
+	if info, err := d.files.Lstat(d.local + partSuffix); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is not a regular file: remove it", local+partSuffix)
+	}
+	f, err := d.files.OpenFile(d.local+partSuffix, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
 		return err
 	}
@@ -101,7 +107,7 @@ func (d *fileDownload) recognise() error {
 		return err
 	}
 	var known partInfo
-	text, err := os.ReadFile(d.local + infoSuffix)
+	text, err := d.files.ReadFile(d.local + infoSuffix)
 	if err == nil {
 		err = json.Unmarshal(text, &known)
 	}
@@ -162,12 +168,12 @@ func (d *fileDownload) note() error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(d.local+infoSuffix, text, 0o666)
+	return d.files.WriteFile(d.local+infoSuffix, text, 0o666)
 }
 
 // forget removes what is known of the ".part" file.
 func (d *fileDownload) forget() error {
-	if err := os.Remove(d.local + infoSuffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := d.files.Remove(d.local + infoSuffix); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	return nil
@@ -179,20 +185,20 @@ func (d *fileDownload) keep() error {
 	if err != nil {
 		return err
 	}
-	if there, err := os.Lstat(d.f.Name()); err != nil || !os.SameFile(ours, there) || ours.Size() != d.progress {
+	if there, err := d.files.Lstat(d.local + partSuffix); err != nil || !os.SameFile(ours, there) || ours.Size() != d.progress {
 		return fmt.Errorf("%s was changed by somebody else during the download", d.f.Name())
 	}
 	if err := d.f.Sync(); err != nil {
 		return fmt.Errorf("download is complete but could not be made durable: %w", err)
 	}
 	if !d.mtime.IsZero() {
-		_ = os.Chtimes(d.f.Name(), time.Time{}, d.mtime) // where the file system can
+		_ = d.files.Chtimes(d.local+partSuffix, time.Time{}, d.mtime) // where the file system can
 	}
-	if err := os.Rename(d.f.Name(), d.local); err != nil {
+	if err := d.files.Rename(d.local+partSuffix, d.local); err != nil {
 		return fmt.Errorf("download is complete but could not be renamed: %w", err)
 	}
 	_ = d.forget()
-	if dir, err := os.Open(filepath.Dir(d.local)); err == nil {
+	if dir, err := d.files.OpenFile(filepath.Dir(d.local), os.O_RDONLY, 0); err == nil {
 		_ = dir.Sync() // not every system can
 		_ = dir.Close()
 	}
@@ -202,7 +208,7 @@ func (d *fileDownload) keep() error {
 // leave closes the ".part" file, and removes it where it is of no use.
 func (d *fileDownload) leave(err error) {
 	if err != nil && (d.progress == 0 || d.mtime.IsZero()) {
-		_ = os.Remove(d.f.Name())
+		_ = d.files.Remove(d.local + partSuffix)
 		_ = d.forget()
 	}
 	_ = d.f.Close()

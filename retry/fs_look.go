@@ -103,11 +103,17 @@ func (s *session) describeFile(name string, size int64) (*ftp.Entry, error) {
 	return entry, nil
 }
 
-// listDirectory lists name and tells whether it is a directory. LIST alone does
-// not: of a file it shows the file and links to it, of nothing it shows nothing,
-// and of a directory that may not be read vsftpd shows the directory itself.
-func (s *session) listDirectory(name string) (listed []*ftp.Entry, isDir bool, err error) {
-	listed, err = s.ftp.List(name)
+// listDirectory lists name and tells whether it is a directory.
+func (s *session) listDirectory(name string) ([]*ftp.Entry, bool, error) {
+	listed, err := s.ftp.List(name)
+	return s.asDirectory(name, listed, err)
+}
+
+// asDirectory tells whether what name was listed as is that of a directory. LIST
+// alone does not: of a file it shows the file and links to it, of nothing it
+// shows nothing, and of a directory that may not be read vsftpd shows the
+// directory itself.
+func (s *session) asDirectory(name string, listed []*ftp.Entry, err error) (_ []*ftp.Entry, isDir bool, _ error) {
 	switch {
 	case err != nil && (name == "" || s.lost(err) || !refused(err)):
 		return nil, false, err

@@ -12,6 +12,8 @@ import (
 	"io"
 	"net/textproto"
 	"strings"
+
+	"github.com/ftpretry/ftpretry/internal/wire"
 )
 
 // algorithms are the hashes that FTP servers compute, the strongest first: the
@@ -86,10 +88,23 @@ func (s *session) checkHash(name string, c *checksum) error {
 	if c == nil {
 		return nil
 	}
+	text, err := s.askHash(name, c)
+	if err != nil {
+		return keepReplies(err)
+	}
+	if same, found := c.within(text); found && !same {
+		return &mismatch{text: "hash of the file on the server is not that of the bytes transferred (" + c.command + ")"}
+	}
+	return nil
+}
+
+// askHash has the server compute the hash of a file. The answer is a text with
+// the hash somewhere in it.
+func (s *session) askHash(name string, c *checksum) (string, error) {
 	altered := s.wire.Altered()
 	if c.choose != "" {
 		if err := s.say("OPTS HASH " + c.choose); err != nil {
-			return keepReplies(err)
+			return "", err
 		}
 	}
 	err := s.say(c.command + " " + name)
@@ -99,20 +114,33 @@ func (s *session) checkHash(name string, c *checksum) error {
 			s.wire.Settle()
 		}
 	}
-	if err != nil {
-		return keepReplies(err)
-	}
-	ours, found := fmt.Sprintf("%x", c.Sum(nil)), false
+	return text, err
+}
+
+// within looks for the checksum in a server's answer: whether it is there, and
+// whether any hash is.
+func (c *checksum) within(text string) (same, found bool) {
+	ours := fmt.Sprintf("%x", c.Sum(nil))
 	for _, word := range strings.Fields(text) {
 		if strings.EqualFold(word, ours) {
-			return nil
+			return true, true
 		}
 		found = found || len(word) == len(ours) && strings.Trim(strings.ToLower(word), "0123456789abcdef") == ""
 	}
-	if !found {
-		return nil
+	return false, found
+}
+
+// add adds the whole content of src.
+func (c *checksum) add(src Source) error {
+	content, err := src.Open(0)
+	if err != nil {
+		return &wire.CallerError{Err: err}
 	}
-	return &mismatch{text: "hash of the file on the server is not that of the bytes transferred (" + c.command + ")"}
+	defer content.Close()
+	if _, err := io.Copy(c, plainReader(content)); err != nil {
+		return &wire.CallerError{Err: err}
+	}
+	return nil
 }
 
 // say sends a command of ours and returns a refusal as an error.

@@ -3,7 +3,9 @@ package retry
 import (
 	"context"
 	"net/textproto"
+	"regexp"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,14 +26,16 @@ const longest = 10_000 * time.Hour
 type endpoint struct {
 	cfg   *Config
 	wire  wire.Config
+	temps func() *regexp.Regexp // the temporary names of atomic uploads
 	stats counters
 
-	noRest     atomic.Bool // the server refuses to restart downloads
-	noStorRest atomic.Bool // and uploads
+	noRest     atomic.Bool  // the server refuses to restart downloads
+	noStorRest atomic.Bool  // and uploads
+	listsAll   atomic.Int32 // whether LIST -a shows more than LIST: see listAll
 }
 
 func newEndpoint(cfg *Config) *endpoint {
-	return &endpoint{cfg: cfg, wire: wire.Config{
+	return &endpoint{cfg: cfg, temps: sync.OnceValue(cfg.tempNames), wire: wire.Config{
 		Addr: cfg.Addr, TLS: cfg.TLS, Implicit: cfg.ImplicitTLS, Dialer: cfg.Dial,
 		Connect: min(cfg.ConnectTimeout, longest), Reply: min(cfg.ReplyTimeout, longest), Stall: min(cfg.StallTimeout, longest),
 		ListEntries: int64(cfg.MaxListEntries), ListBytes: cfg.MaxListBytes,

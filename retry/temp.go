@@ -57,6 +57,12 @@ func (c *Config) tempNames() *regexp.Regexp {
 	return regexp.MustCompile("^" + text + "$")
 }
 
+// IsTemp reports whether name, a name in a directory of the server, is one that
+// an atomic upload of this client could have made for its temporary file.
+func (c *Client) IsTemp(name string) bool {
+	return c.pool != nil && c.pool.endpoint.temps().MatchString(name)
+}
+
 var errOlderThan = errors.New("age is negative: nothing is older than that")
 
 // CleanTemp deletes the temporary files of atomic uploads in dir that were last
@@ -76,9 +82,9 @@ func (c *Client) CleanTemp(ctx context.Context, dir string, olderThan time.Durat
 	if err := c.do(ctx, list); err != nil {
 		return nil, err
 	}
-	names, before := c.pool.endpoint.cfg.tempNames(), time.Now().Add(-olderThan)
+	before := time.Now().Add(-olderThan)
 	for _, e := range list.answer {
-		if e.Type != ftp.EntryTypeFile || e.Time.IsZero() || !e.Time.Before(before) || !names.MatchString(e.Name) || checkName(e.Name) != nil {
+		if e.Type != ftp.EntryTypeFile || e.Time.IsZero() || !e.Time.Before(before) || !c.IsTemp(e.Name) || checkName(e.Name) != nil {
 			continue
 		}
 		name := within(dir, e.Name)

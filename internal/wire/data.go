@@ -252,7 +252,7 @@ func (d *Data) Abort() {
 
 func (d *Data) release() {
 	d.closed = true
-	d.s.tail = Tail{In: d.in, Last: d.last, At: time.Now()}
+	d.s.tail = Tail{In: d.in, Last: d.last, At: time.Now(), Entries: d.listing.entries()}
 	d.s.control.hurry = d.failed != nil || !d.upload && !d.eof
 	d.s.mu.Lock()
 	if d.s.data == d {

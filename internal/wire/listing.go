@@ -13,7 +13,19 @@ const maxLine = 64 << 10
 // listing is how much of one has come.
 type listing struct {
 	lines, bytes int64
-	line         int // bytes of the line at hand
+	line         int  // bytes of the line at hand
+	total        bool // it begins with the line that ls begins with
+}
+
+// entries is how many lines there were that are each an entry's.
+func (l *listing) entries() int64 {
+	if l == nil {
+		return 0
+	}
+	if l.total {
+		return l.lines - 1
+	}
+	return l.lines
 }
 
 // lists reports whether the data connection of the last command brings a
@@ -33,6 +45,9 @@ func (l *listing) take(p []byte, cfg *Config) error {
 		first = len(p)
 	}
 	long := l.line+first >= maxLine
+	if l.bytes == 0 {
+		l.total = bytes.HasPrefix(p, []byte("total "))
+	}
 	if last := bytes.LastIndexByte(p, '\n'); last >= 0 {
 		l.line = len(p) - last - 1
 	} else {

@@ -70,6 +70,8 @@ type Tail struct {
 	In   int64 // bytes received
 	Last byte  // the last of them that was read through Read
 	At   time.Time
+
+	Entries int64 // lines of a listing, without the "total" that ls begins with
 }
 
 // past is a deadline that has always expired.
