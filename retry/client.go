@@ -51,6 +51,21 @@ func (c *Client) WithHooks(h Hooks) *Client {
 	return &other
 }
 
+// Hooks returns the hooks that the client tells, to be joined to others by
+// [Hooks.And].
+func (c *Client) Hooks() Hooks { return c.hooks }
+
+// Addr returns the server's address, "host:port".
+func (c *Client) Addr() string { return c.pool.addr() }
+
+// User returns the name under which the client logs in.
+func (c *Client) User() string {
+	if c.pool == nil {
+		return ""
+	}
+	return c.pool.endpoint.cfg.User
+}
+
 // WithUpload returns a client that uses the same connections and uploads
 // otherwise. A mode that does not exist ends every operation with that error.
 func (c *Client) WithUpload(mode UploadMode) *Client {

@@ -91,16 +91,20 @@ func (r *removal) try(_ context.Context, s *session) (err error) {
 }
 
 // making is MKD. A refusal of a replay, after an attempt that may have been
-// executed, is success if the directory is there.
-type making struct{ operation }
+// executed, is success if the directory is there; any refusal is, where it need
+// only be there.
+type making struct {
+	operation
+	either bool // it may have been there before
+}
 
 func makeDir(name string) *making {
-	return &making{operation{verb: "MKD", path: name, invalid: checkPath(name), effect: "MKD"}}
+	return &making{operation: operation{verb: "MKD", path: name, invalid: checkPath(name), effect: "MKD"}}
 }
 
 func (m *making) try(_ context.Context, s *session) error {
 	err := s.ftp.MakeDir(m.path)
-	if err == nil || !m.unknown || !refused(err) {
+	if err == nil || !m.unknown && !m.either || !refused(err) {
 		return err
 	}
 	return s.settle(m.path, aDirectory, present, err)
@@ -231,6 +235,15 @@ func (c *Client) Delete(ctx context.Context, path string) error {
 // there, that is success.
 func (c *Client) MakeDir(ctx context.Context, path string) error {
 	return c.do(ctx, makeDir(path))
+}
+
+// EnsureDir makes a directory, as MakeDir does, and succeeds where it is there
+// already: when MKD is refused, the server is asked. Not for programs that take
+// a directory for a lock.
+func (c *Client) EnsureDir(ctx context.Context, path string) error {
+	m := makeDir(path)
+	m.either = true
+	return c.do(ctx, m)
 }
 
 // RemoveDir removes an empty directory. When the reply was lost and the replay

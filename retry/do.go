@@ -123,6 +123,8 @@ type transaction struct {
 	best     int64 // the most that it has been
 	advanced bool  // the last attempt has made it more
 	lied     error // what came of a mismatch before, with no progress since; nil = none
+	moved    int64 // by all attempts
+	twice    int64 // of it, what was not kept
 	same     sameness
 }
 
@@ -190,6 +192,9 @@ func (t *transaction) run(ctx, callers context.Context) error {
 	}
 	err = s.wire.Recover(t.task.try(ctx, s))
 	s.finish()
+	m := s.moved()
+	t.moved += m.In + m.Out
+	t.twice += s.again
 	return err
 }
 
@@ -208,7 +213,7 @@ func (t *transaction) abandon() {
 func (t *transaction) succeed(ctx context.Context) error {
 	t.giveBack(ctx, true)
 	if t.hooks.Done != nil {
-		t.hooks.Done(ctx, Done{Op: t.op.verb, Path: t.op.path, Attempts: t.number, Elapsed: time.Since(t.start)})
+		t.hooks.Done(ctx, Done{Op: t.op.verb, Path: t.op.path, Attempts: t.number, Elapsed: time.Since(t.start), Moved: t.moved, MovedTwice: t.twice})
 	}
 	return nil
 }
@@ -270,7 +275,7 @@ func (t *transaction) end(ctx context.Context, err error, d decision) error {
 		Verdict: d.verdict, Reason: d.reason, Err: err,
 	}
 	if t.hooks.Done != nil {
-		t.hooks.Done(ctx, Done{Op: t.op.verb, Path: t.op.path, Attempts: t.number, Elapsed: elapsed, Err: err})
+		t.hooks.Done(ctx, Done{Op: t.op.verb, Path: t.op.path, Attempts: t.number, Elapsed: elapsed, Err: err, Moved: t.moved, MovedTwice: t.twice})
 	}
 	return err
 }

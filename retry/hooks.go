@@ -79,4 +79,7 @@ type Done struct {
 	Attempts int
 	Elapsed  time.Duration
 	Err      error // what the operation returns; nil = success
+
+	Moved      int64 // bytes moved over data connections, by all attempts
+	MovedTwice int64 // of these, bytes of attempts that were replayed and not kept
 }

@@ -59,6 +59,7 @@ type session struct {
 	counted     wire.Moved // what is in the endpoint's stats already
 	teller      *teller    // of the attempt at hand
 	base, total int64      // of its transfer
+	again       int64      // bytes that it moves again
 }
 
 // connect makes a new session up to the greeting. The session that comes with
@@ -140,7 +141,7 @@ func (e *endpoint) open(ctx context.Context, user, password string) (*session, e
 func (s *session) begin() {
 	s.count()
 	s.before = s.counted
-	s.base, s.total = 0, -1
+	s.base, s.total, s.again = 0, -1, 0
 }
 
 // watch has the attempt's progress told.
@@ -190,7 +191,10 @@ func (s *session) alive(r request) bool {
 }
 
 // twice counts bytes that were moved and are moved again.
-func (s *session) twice(n int64) { s.endpoint.stats.twice.Add(max(0, n)) }
+func (s *session) twice(n int64) {
+	s.again += max(0, n)
+	s.endpoint.stats.twice.Add(max(0, n))
+}
 
 // reusable reports whether the session may serve another operation.
 func (s *session) reusable() bool { return s.ftp != nil && s.wire.InStep() && !s.wire.Altered() }

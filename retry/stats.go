@@ -57,5 +57,7 @@ func (c *counters) note(t *transaction, d *decision) {
 	}
 	moved := t.session.moved()
 	kept := t.op.progress - t.progress
-	c.twice.Add(max(0, moved.In+moved.Out-kept))
+	again := max(0, moved.In+moved.Out-kept)
+	t.twice += again
+	c.twice.Add(again)
 }

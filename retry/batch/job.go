@@ -15,7 +15,7 @@ const (
 	Delete                   // the file Remote
 	Rename                   // Remote to To
 	MakeDir                  // the directory Remote; done if it is there already
-	Barrier                  // what follows begins when everything before has ended
+	Barrier                  // what follows begins when everything before has ended; neither told to hooks nor counted
 )
 
 var kinds = [...]string{Upload: "upload", Download: "download", Delete: "delete", Rename: "rename", MakeDir: "mkdir", Barrier: "barrier"}
@@ -64,6 +64,28 @@ type Job struct {
 	Time time.Time `json:"time,omitzero"`
 }
 
+// identity is what makes two jobs the same.
+func (j Job) identity() Job {
+	return Job{Kind: j.Kind, Remote: j.Remote, Local: j.Local, To: j.To}
+}
+
+// check refuses a job that cannot be run at all.
+func (j Job) check() error {
+	switch {
+	case j.Kind < Upload || j.Kind > Barrier:
+		return fmt.Errorf("job has no kind: give it one, such as %v", Upload)
+	case j.Kind == Barrier:
+		return nil
+	case j.Remote == "":
+		return fmt.Errorf("%v has no name on the server: set Remote", j.Kind)
+	case j.Local == "" && (j.Kind == Upload || j.Kind == Download):
+		return fmt.Errorf("%v has no local file: set Local", j.Kind)
+	case j.To == "" && j.Kind == Rename:
+		return fmt.Errorf("%v has no new name: set To", j.Kind)
+	}
+	return nil
+}
+
 // State is how a job ended. The zero State is that it was not run.
 type State int
 
@@ -110,11 +132,12 @@ type Result struct {
 	Job
 	State      State
 	Err        error         // nil for Done and Skipped
-	Worker     int           // lane, from 0
-	Began      time.Time     // zero for a job that was not run
+	Note       string        // what did not work and is no failure, such as to set the time; "" = nothing
+	Worker     int           // lane, from 0; -1 for a job that no worker had
+	Began      time.Time     // zero for a job that no worker had
 	Took       time.Duration // waits included
 	Waited     time.Duration // of it, between attempts
-	Attempts   int           // attempts, of all operations it took
-	Bytes      int64         // content moved to its goal
+	Attempts   int           // 1, and one more for each time that something was tried again
+	Bytes      int64         // content that this run has moved to its goal
 	MovedTwice int64         // bytes moved again
 }

@@ -11,26 +11,28 @@ type Report struct {
 	Took    time.Duration
 	Workers int
 	Stopped string // why the run ended early, for people; "" = it did not
+	Unread  bool   // there may be more jobs, which are counted nowhere: the sequence was left before its end
 
 	Jobs       Counts
 	Uploaded   int64 // bytes of content
 	Downloaded int64
 	MovedTwice int64            // bytes moved again after a failure
-	Attempts   int64            // of operations, first ones included
+	Attempts   int64            // of all operations of its jobs, first ones included
 	Replays    map[string]int64 // attempts that were replayed, by transient.Class
-	Dials      int64            // connections
+	Dials      int64            // connections that the client began meanwhile
 	Waited     time.Duration    // between attempts, of all workers together
 
-	Problems []Entry // failed and unknown jobs in order of their end, 1,000 at most
-	Slowest  []Entry // 10
-	Replayed []Entry // most attempts first, 10
+	Notes    map[string]int64 // what did not work and is no failure, and in how many jobs; 20 texts at most
+	Problems []Entry          // failed and unknown jobs in order of their end, 1,000 at most
+	Slowest  []Entry          // 10
+	Replayed []Entry          // most attempts first, 10
 
 	// Bars are the jobs as they ran, one lane for each worker, 20,000 at most:
 	// beyond that, jobs that follow each other in a lane without trouble are
 	// drawn as one.
 	Bars    []Bar
 	Waits   []Span // waits between attempts, 10,000 at most
-	Outages []Span // times at which no worker could get a session, Lane -1
+	Outages []Span // times at which no worker could get a session, Lane -1, 10,000 at most
 }
 
 // Counts are jobs by State.

@@ -1,0 +1,142 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/ftpretry/ftpretry/retry"
+	"github.com/ftpretry/ftpretry/transient"
+)
+
+// lane is one worker. It runs one job at a time; the hooks of that job's
+// operations are called in its own goroutine.
+type lane struct {
+	run    *run
+	number int
+	client *retry.Client
+	ctx    context.Context
+
+	job     Job
+	began   time.Time
+	attempt int             // number of the operation's attempt at hand
+	class   transient.Class // of which the last one failed
+	wait    Span            // under way, if it has a reason
+	res     Result
+	moved   int64 // by transfers
+}
+
+func newLane(n *run, number int) *lane {
+	l := &lane{run: n, number: number}
+	l.ctx = context.WithValue(n.ctx, laneKey{}, l)
+	l.client = n.Client.WithHooks(n.Client.Hooks().And(n.Hooks.Hooks).And(l.hooks()))
+	return l
+}
+
+type laneKey struct{}
+
+// Current returns the job, and the number of the worker, for which a hook of
+// retry.Hooks is called with ctx; false where ctx is not that of a job. It is
+// to be called from the hook itself.
+func Current(ctx context.Context) (job Job, worker int, ok bool) {
+	l, ok := ctx.Value(laneKey{}).(*lane)
+	if !ok {
+		return Job{}, -1, false
+	}
+	return l.job, l.number, true
+}
+
+// take runs a job to its end.
+func (l *lane) take(job Job) {
+	n := l.run
+	if n.wanted.Err() != nil {
+		n.landed(job)
+		n.end(Result{Job: job, Worker: -1})
+		return
+	}
+	l.job, l.began, l.moved = job, time.Now(), 0
+	l.res = Result{Job: job, Worker: l.number, Began: l.began, Attempts: 1}
+	n.tally.busy(l.number, true, l.began)
+	if n.Hooks.Began != nil {
+		n.Hooks.Began(l.number, job)
+	}
+	err := l.do(job)
+	l.endWait(time.Now())
+	l.res.Err, l.res.State, l.res.Took = err, Failed, time.Since(l.began)
+	switch {
+	case err == nil:
+		l.res.State = Done
+		l.res.Bytes = max(0, l.moved-l.res.MovedTwice)
+	case errors.Is(err, retry.ErrOutcomeUnknown):
+		l.res.State = Unknown
+	}
+	n.tally.busy(l.number, false, l.began.Add(l.res.Took))
+	n.end(l.res)
+	n.landed(job)
+}
+
+// hooks are what the lane wants to be told.
+func (l *lane) hooks() retry.Hooks {
+	books := l.run.tally
+	return retry.Hooks{
+		Attempt: func(_ context.Context, a retry.Attempt) {
+			l.endWait(time.Now())
+			if a.Number == l.attempt && a.Number > 1 {
+				return // after Redial
+			}
+			l.attempt = a.Number
+			if a.Number > 1 {
+				l.res.Attempts++
+				books.replay(l.class)
+			}
+			books.attempt()
+		},
+		Connect: func(context.Context, retry.Connect) { books.up(l.number, time.Now()) },
+		Failed: func(_ context.Context, f retry.Failed) {
+			l.class = f.Verdict.Class
+			if l.class == transient.Network || l.class == transient.Overload {
+				books.down(l.number, time.Now(), why(f.Verdict, f.Err))
+			} else {
+				books.up(l.number, time.Now())
+			}
+		},
+		Wait: func(_ context.Context, w retry.Wait) {
+			l.wait = Span{Lane: l.number, From: time.Since(l.run.began), Why: why(w.Verdict, nil)}
+		},
+		Done: func(_ context.Context, d retry.Done) {
+			l.endWait(time.Now())
+			l.attempt = 0
+			l.res.MovedTwice += d.MovedTwice
+			if d.Op == "STOR" || d.Op == "RETR" {
+				l.moved += d.Moved
+			}
+			if d.Err == nil {
+				books.up(l.number, time.Now())
+			}
+		},
+	}
+}
+
+// endWait ends the wait under way, which a cancellation may have cut short.
+func (l *lane) endWait(now time.Time) {
+	if l.wait.Why == "" {
+		return
+	}
+	l.wait.To = now.Sub(l.run.began)
+	l.res.Waited += l.wait.To - l.wait.From
+	l.run.tally.waited(l.wait)
+	l.wait = Span{}
+}
+
+// why tells in a few words what an attempt failed of.
+func why(v transient.Verdict, err error) string {
+	switch {
+	case v.Reply != nil:
+		return brief(v.Class.String() + ": " + v.Reply.Error())
+	case err != nil:
+		return brief(v.Class.String() + ": " + err.Error())
+	case v.Rule != "":
+		return brief(v.Class.String() + ": " + v.Rule)
+	}
+	return v.Class.String()
+}

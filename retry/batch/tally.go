@@ -1,0 +1,168 @@
+package batch
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ftpretry/ftpretry/transient"
+)
+
+// The limits of a report.
+const (
+	mostProblems = 1000
+	mostRanked   = 10
+	mostBars     = 20_000
+	mostSpans    = 10_000
+	mostNotes    = 20
+	mostText     = 300 // of an error, a note or a reason
+)
+
+// tally makes the report as the run goes on. It is safe for concurrent use.
+type tally struct {
+	mu  sync.Mutex
+	rep Report
+	outages
+	bars timeline
+}
+
+func newTally(workers int, began time.Time, server string) *tally {
+	return &tally{
+		rep:     Report{Server: server, Started: began, Workers: workers, Replays: make(map[string]int64), Notes: make(map[string]int64)},
+		outages: outages{began: began, lanes: make([]laneState, workers)},
+		bars:    timeline{lanes: make([][]Bar, workers)},
+	}
+}
+
+func (t *tally) attempt() {
+	t.mu.Lock()
+	t.rep.Attempts++
+	t.mu.Unlock()
+}
+
+func (t *tally) replay(class transient.Class) {
+	t.mu.Lock()
+	t.rep.Replays[class.String()]++
+	t.mu.Unlock()
+}
+
+func (t *tally) waited(s Span) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.rep.Waited += s.To - s.From
+	if len(t.rep.Waits) < mostSpans {
+		t.rep.Waits = append(t.rep.Waits, s)
+	}
+}
+
+func (t *tally) busy(lane int, yes bool, now time.Time) {
+	t.mu.Lock()
+	t.outages.busy(lane, yes, now)
+	t.mu.Unlock()
+}
+
+func (t *tally) down(lane int, now time.Time, why string) {
+	t.mu.Lock()
+	t.outages.down(lane, now, why)
+	t.mu.Unlock()
+}
+
+func (t *tally) up(lane int, now time.Time) {
+	t.mu.Lock()
+	t.outages.up(lane, now)
+	t.mu.Unlock()
+}
+
+// add counts a job that has ended.
+func (t *tally) add(res Result) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	r := &t.rep
+	r.Jobs.add(res.State)
+	r.MovedTwice += res.MovedTwice
+	switch res.Kind {
+	case Upload:
+		r.Uploaded += res.Bytes
+	case Download:
+		r.Downloaded += res.Bytes
+	}
+	if res.Note != "" && (r.Notes[res.Note] > 0 || len(r.Notes) < mostNotes) {
+		r.Notes[res.Note]++
+	}
+	if (res.State == Failed || res.State == Unknown) && len(r.Problems) < mostProblems {
+		r.Problems = append(r.Problems, res.entry(r.Started))
+	}
+	if res.Worker < 0 {
+		return
+	}
+	rank(&r.Slowest, res, r.Started, func(a, b Entry) int { return cmp.Compare(b.Took, a.Took) })
+	if res.Attempts > 1 {
+		rank(&r.Replayed, res, r.Started, func(a, b Entry) int { return cmp.Compare(b.Attempts, a.Attempts) })
+	}
+	t.bars.add(res, r.Started)
+}
+
+// rank puts res among the first in the order of less.
+func rank(list *[]Entry, res Result, started time.Time, order func(a, b Entry) int) {
+	e := Entry{Took: res.Took, Attempts: res.Attempts}
+	if n := len(*list); n == mostRanked && order(e, (*list)[n-1]) >= 0 {
+		return
+	}
+	*list = append(*list, res.entry(started))
+	slices.SortStableFunc(*list, order)
+	*list = (*list)[:min(len(*list), mostRanked)]
+}
+
+// close returns the report. Nothing may be added afterwards.
+func (t *tally) close(dials int64, took time.Duration) *Report {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	r := t.rep
+	r.Dials, r.Took = dials, took
+	r.Outages = t.outages.close(took)
+	r.Bars = t.bars.all()
+	return &r
+}
+
+// entry is the job as a report shows it.
+func (r Result) entry(started time.Time) Entry {
+	e := Entry{
+		Kind: r.Kind, Remote: r.Remote, Local: r.Local, To: r.To, State: r.State,
+		Attempts: r.Attempts, Bytes: r.Bytes, MovedTwice: r.MovedTwice, Took: r.Took, Waited: r.Waited,
+	}
+	if r.Err != nil {
+		e.Error = brief(r.Err.Error())
+		e.Next = next(r)
+	}
+	if !r.Began.IsZero() {
+		e.Began = r.Began.Sub(started)
+	}
+	return e
+}
+
+func (c *Counts) add(s State) {
+	c.Total++
+	switch s {
+	case Done:
+		c.Done++
+	case Skipped:
+		c.Skipped++
+	case Failed:
+		c.Failed++
+	case Unknown:
+		c.Unknown++
+	default:
+		c.NotRun++
+	}
+}
+
+// brief keeps a text that a server had a part in from filling the report.
+func brief(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if len(s) <= mostText {
+		return s
+	}
+	return strings.ToValidUTF8(s[:mostText], "") + " ..."
+}

@@ -1,0 +1,90 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/ftpretry/ftpretry/retry"
+)
+
+// do runs one job. What it does on the server is run again, where that helps,
+// by the client alone.
+func (l *lane) do(job Job) error {
+	switch job.Kind {
+	case Upload:
+		return l.upload(job)
+	case Download:
+		return l.download(job)
+	case Delete:
+		return l.client.Delete(l.ctx, job.Remote)
+	case Rename:
+		return l.client.Rename(l.ctx, job.Remote, job.To)
+	default:
+		return l.client.EnsureDir(l.ctx, job.Remote)
+	}
+}
+
+func (l *lane) upload(job Job) error {
+	local, err := os.Stat(job.Local)
+	if err != nil {
+		return err
+	}
+	if err := l.client.StorFile(l.ctx, job.Remote, job.Local); err != nil {
+		return err
+	}
+	if job.Time.IsZero() || job.Time.Equal(local.ModTime()) {
+		return nil // StorFile has set it
+	}
+	return l.dated(l.client.SetTime(l.ctx, job.Remote, job.Time))
+}
+
+func (l *lane) download(job Job) error {
+	if err := os.MkdirAll(filepath.Dir(job.Local), 0o777); err != nil {
+		return err
+	}
+	ctx := l.ctx
+	if job.Size > 0 {
+		ctx = retry.WithSize(ctx, job.Size)
+	}
+	if err := l.client.RetrFile(ctx, job.Remote, job.Local); err != nil {
+		return err
+	}
+	if job.Time.IsZero() {
+		return nil
+	}
+	return l.dated(os.Chtimes(job.Local, time.Time{}, job.Time))
+}
+
+// dated says what becomes of a job whose file has arrived and whose time could
+// perhaps not be set.
+func (l *lane) dated(err error) error {
+	if err == nil {
+		return nil
+	}
+	if l.run.RequireTime || errors.Is(err, context.Canceled) {
+		return fmt.Errorf("file has arrived, but its time is not set: %w", err)
+	}
+	l.res.Note = "time not set: " + reason(err)
+	return nil
+}
+
+// reason is what err comes down to, without the names that make it another for
+// each file.
+func reason(err error) string {
+	var failure *retry.Error
+	if errors.As(err, &failure) {
+		if failure.Verdict.Reply != nil {
+			return brief(failure.Verdict.Reply.Error())
+		}
+		return brief(failure.Err.Error())
+	}
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err.Error()
+	}
+	return brief(err.Error())
+}
