@@ -23,8 +23,12 @@ type Config struct {
 	User     string // "" = "anonymous"
 	Password string // for the anonymous user, "" = "anonymous"
 
-	TLS         *tls.Config // nil = plain FTP; otherwise never a byte of a user, a password or a file without TLS
-	ImplicitTLS bool        // TLS from the first byte instead of AUTH TLS; needs TLS
+	// TLS makes it FTP over TLS (RFC 4217), never a byte of a user, a password
+	// or a file without; nil = plain FTP. It is cloned. ServerName = "" is the
+	// host of Addr. ClientSessionCache is not used: the connections of one
+	// session share a cache of its own, for servers that demand it.
+	TLS         *tls.Config
+	ImplicitTLS bool // TLS from the first byte instead of AUTH TLS; needs TLS
 
 	// Dial makes control and data connections, through a proxy for example;
 	// nil = a net.Dialer. Its context ends with the operation's, and after

@@ -139,7 +139,7 @@ func (s *session) listed(name string) (presence, error) {
 
 var (
 	noFiles = regexp.MustCompile(`(?i)no files found`)
-	denied  = regexp.MustCompile(`(?i)permission|denied|not allowed|not permitted|forbidden|privilege|access|unauthori[sz]ed|policy`)
+	denied  = regexp.MustCompile(`(?i)permission|denied|not allowed|not permitted|forbidden|privilege|access|unauthori[sz]ed|policy|\*\*\*`) // stars: what stood there is not known
 )
 
 // missing reports whether err is a refusal that says of a name that it is not

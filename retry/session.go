@@ -2,9 +2,8 @@ package retry
 
 import (
 	"context"
-	"net/textproto"
+	"fmt"
 	"regexp"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -96,29 +95,20 @@ func (s *session) login(user, password string) error {
 		err = refusal
 	}
 	if err != nil {
-		return hidden(err, password)
+		return s.unprotected(err)
 	}
 	s.wire.Settle()
 	return nil
 }
 
-// hidden takes the password out of an error: there are servers that quote what
-// they refuse. One so short that it may stand there by chance takes the whole
-// text with it.
-func hidden(err error, password string) error {
-	if password == "" || !strings.Contains(err.Error(), password) {
+// unprotected says so where a login failed because the server will not put TLS
+// on data connections. The user is not told of PROT otherwise.
+func (s *session) unprotected(err error) error {
+	command := s.wire.Exchange().Command
+	if command != "PBSZ" && command != "PROT" || replyOf(err) == nil {
 		return err
 	}
-	hide := func(text string) string {
-		if len(password) < 3 {
-			return "(text not shown: it holds the password)"
-		}
-		return strings.ReplaceAll(text, password, "***")
-	}
-	if reply := replyOf(err); reply != nil {
-		return &textproto.Error{Code: reply.Code, Msg: hide(reply.Msg)}
-	}
-	return textproto.ProtocolError(hide(oneLine(err.Error())))
+	return fmt.Errorf("server refuses TLS for data connections (%s), and nothing is sent without: %w", command, err)
 }
 
 // open makes a session that is logged in.

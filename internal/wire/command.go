@@ -56,6 +56,9 @@ func (c *control) begin(p []byte) error {
 	case "PASS", "ACCT", "ADAT":
 		kept = line[:n]
 		c.altered = true
+		if string(kept) == "PASS" {
+			c.secret = append(c.secret[:0], bytes.TrimPrefix(line[n:], []byte{' '})...)
+		}
 	case "USER", "REIN", "CWD", "XCWD", "CDUP", "XCUP", "TYPE", "MODE", "STRU", "OPTS", "SITE", "SMNT":
 		c.altered = true
 	case "QUIT":
@@ -84,7 +87,9 @@ func (c *control) unasked() error {
 		if i < 0 {
 			break
 		}
-		done, err := c.reply.line(c.buf[c.d : c.d+i+1])
+		line := c.buf[c.d : c.d+i+1]
+		c.mask(line)
+		done, err := c.reply.line(line)
 		c.d += i + 1
 		if err != nil {
 			return c.fail(err)

@@ -47,6 +47,7 @@ type control struct {
 	hurry    bool             // the transfer failed: its final reply is awaited only briefly
 	cmd      []byte           // the last command, without the arguments of PASS and ACCT
 	verb     int              // length of its verb
+	secret   []byte           // the password that was sent; see mask
 	partial  bool             // the command's line is not complete yet
 	sent     bool             // it was handed to the network whole
 	begun    bool             // a preliminary reply was read
@@ -91,6 +92,7 @@ func (c *control) next() error {
 		if i := bytes.IndexByte(c.buf[c.d:c.w], '\n'); i >= 0 {
 			line := c.buf[c.d : c.d+i+1]
 			c.r, c.d = c.d, c.d+i+1
+			c.mask(line)
 			done, err := c.reply.line(line)
 			if err != nil {
 				return c.fail(c.discreet(err))
@@ -101,6 +103,7 @@ func (c *control) next() error {
 			return nil
 		}
 		if !c.reply.open && !plausible(c.buf[c.d:c.w]) {
+			c.mask(c.buf[c.d:c.w])
 			return c.fail(c.discreet(notFTP(c.buf[c.d:c.w])))
 		}
 		if err := c.fill(); err != nil {

@@ -23,12 +23,11 @@ func (s *Session) secure(host string) error {
 	if s.tls.ServerName == "" {
 		s.tls.ServerName = host
 	}
-	if s.tls.ClientSessionCache == nil {
-		// Control and data connections of one session share TLS sessions:
-		// vsftpd, ProFTPD and FileZilla Server demand it by default. Never
-		// across sessions: they demand the session's own.
-		s.tls.ClientSessionCache = tls.NewLRUClientSessionCache(4)
-	}
+	// Control and data connections of one session share TLS sessions: vsftpd,
+	// ProFTPD and FileZilla Server demand it by default. Never across sessions,
+	// not even in a cache of the caller's: they demand the session's own, and a
+	// cache keeps only the newest for a server.
+	s.tls.ClientSessionCache = tls.NewLRUClientSessionCache(4)
 	conn := tls.Client(c.raw, s.tls)
 	_ = c.raw.SetDeadline(c.limit)
 	s.holdInterrupt(c.raw)

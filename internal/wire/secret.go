@@ -1,0 +1,60 @@
+package wire
+
+import (
+	"bytes"
+	"slices"
+)
+
+// shortSecret is the length below which a password may stand anywhere by
+// chance. Only the reply to PASS is searched for one, and if it holds it none of
+// that text is shown: what is left of "a*min" would tell the letter.
+const shortSecret = 3
+
+// telling are the replies whose text is data that the ftp package or this module
+// reads: sizes, names, addresses, features. The text of all others is for
+// people.
+var telling = []int{211, 212, 213, 215, 227, 229, 250, 257}
+
+// mask takes the password out of a line of a reply before anybody reads it, the
+// rules of a classifier included: there are servers that quote what they refuse.
+// It keeps the line's length.
+func (c *control) mask(line []byte) {
+	if len(c.secret) == 0 || string(c.secret) == "anonymous" {
+		return
+	}
+	code, _, first := codeLine(line)
+	if c.reply.open {
+		first = first && code == c.reply.code
+		code = c.reply.code
+	}
+	if slices.Contains(telling, code) {
+		return
+	}
+	if first {
+		line = line[4:]
+	}
+	whole := bytes.HasSuffix(line, []byte{'\n'})
+	line = bytes.TrimRight(line, "\r\n")
+	if len(c.secret) < shortSecret {
+		if string(c.cmd) == "PASS" && bytes.Contains(line, c.secret) {
+			stars(line)
+		}
+		return
+	}
+	for i := bytes.Index(line, c.secret); i >= 0; i = bytes.Index(line, c.secret) {
+		stars(line[i : i+len(c.secret)])
+		line = line[i+len(c.secret):]
+	}
+	for n := min(len(c.secret), len(line)); !whole && n > 0; n-- {
+		if bytes.HasSuffix(line, c.secret[:n]) {
+			stars(line[len(line)-n:]) // the rest of it is on the way
+			return
+		}
+	}
+}
+
+func stars(b []byte) {
+	for i := range b {
+		b[i] = '*'
+	}
+}
