@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/textproto"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -240,61 +239,6 @@ func (d *drip) Read(p []byte) (int, error) {
 	d.n--
 	p[0] = 'x'
 	return 1, nil
-}
-
-// TestPlaintextBeforeTLSIsRefused is the injection that STARTTLS implementations
-// fall for: what follows the reply to AUTH in the clear is not taken for what
-// the server says inside TLS.
-func TestPlaintextBeforeTLSIsRefused(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		srv, cfg := bed(t, true)
-		srv.Inject(retrytest.Fault{On: "AUTH", Reply: "234 go\n230 logged in"})
-		cfg.Policy.Attempts = 1
-		client, err := retry.New(cfg)
-		require.NoError(t, err)
-		_, err = client.FileSize(t.Context(), "/file")
-		require.Error(t, err)
-		assert.Contains(t, err.Error(), "bytes in the clear")
-		assert.NotContains(t, strings.Join(srv.Commands(), " "), "USER")
-		require.NoError(t, client.Close())
-	})
-}
-
-// TestTLSIsNeverGivenUp refuses it in every way: nothing is sent without.
-func TestTLSIsNeverGivenUp(t *testing.T) {
-	for _, reply := range []string{"500 What?", "502 Not implemented.", "504 No.", "534 Denied.", "431 Not now.", "200 OK, but no."} {
-		synctest.Test(t, func(t *testing.T) {
-			srv, cfg := bed(t, true)
-			srv.Inject(retrytest.Fault{On: "AUTH", Reply: reply, Times: -1})
-			cfg.Policy.Attempts = 3
-			client, err := retry.New(cfg)
-			require.NoError(t, err)
-			err = client.Stor(t.Context(), "/new", retry.Bytes([]byte(body)))
-			require.Error(t, err)
-			commands := strings.Join(srv.Commands(), " ")
-			for _, sent := range []string{"USER", "PASS", "STOR"} {
-				assert.NotContains(t, commands, sent, reply)
-			}
-			var r *textproto.Error
-			if !strings.HasPrefix(reply, "200") {
-				require.ErrorAs(t, err, &r)
-				assert.Contains(t, err.Error(), "server refuses TLS")
-			}
-			require.NoError(t, client.Close())
-		})
-		synctest.Test(t, func(t *testing.T) {
-			srv, cfg := bed(t, true)
-			srv.Inject(retrytest.Fault{On: "PROT", Reply: reply, Times: -1})
-			cfg.Policy.Attempts = 3
-			client, err := retry.New(cfg)
-			require.NoError(t, err)
-			require.Error(t, client.Stor(t.Context(), "/new", retry.Bytes([]byte(body))))
-			if !strings.HasPrefix(reply, "200") {
-				assert.NotContains(t, strings.Join(srv.Commands(), " "), "STOR")
-			}
-			require.NoError(t, client.Close())
-		})
-	}
 }
 
 // errBroken is a reader's or a writer's own.
