@@ -2,6 +2,7 @@ package retry
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -120,10 +121,17 @@ func (a *atomicUpload) checkTarget(s *session) error {
 // storAtomic uploads u under a temporary name and renames it.
 func (c *Client) storAtomic(ctx context.Context, u *upload) error {
 	cfg := c.pool.endpoint.cfg
-	a := &atomicUpload{upload: u, temp: cfg.tempName(u.path), replace: cfg.ReplaceByDelete}
+	a := &atomicUpload{upload: u, replace: cfg.ReplaceByDelete}
+	given := tempOf(ctx)
+	if a.temp = given.Name; a.temp == "" {
+		a.temp = cfg.tempName(u.path, rand.Text()[:tempDigits])
+	}
+	if u.invalid = checkPath(a.temp); u.invalid == nil {
+		u.inherit(given)
+	}
 	u.effect = "" // nothing shows under the final name before the renaming
 	err := c.do(ctx, a)
-	if err == nil || !u.begun {
+	if err == nil || !u.begun || given.Keep && !errors.Is(err, ErrPermanent) {
 		return err
 	}
 	return c.removeTemp(ctx, a, err)

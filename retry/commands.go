@@ -222,13 +222,17 @@ func (c *Client) SetTime(ctx context.Context, path string, t time.Time) error {
 // Rename renames a file or directory. When the reply was lost, the server is
 // asked for both names before anything is tried again.
 func (c *Client) Rename(ctx context.Context, from, to string) error {
-	return c.do(ctx, rename(from, to))
+	r := rename(from, to)
+	r.unknown = maybeDone(ctx)
+	return c.do(ctx, r)
 }
 
 // Delete removes a file. When the reply was lost and the replay finds nothing
 // to delete, that is success.
 func (c *Client) Delete(ctx context.Context, path string) error {
-	return c.do(ctx, removing("DELE", path))
+	r := removing("DELE", path)
+	r.unknown = maybeDone(ctx)
+	return c.do(ctx, r)
 }
 
 // MakeDir makes a directory. When the reply was lost and the replay finds it
@@ -249,7 +253,9 @@ func (c *Client) EnsureDir(ctx context.Context, path string) error {
 // RemoveDir removes an empty directory. When the reply was lost and the replay
 // finds nothing to remove, that is success.
 func (c *Client) RemoveDir(ctx context.Context, path string) error {
-	return c.do(ctx, removing("RMD", path))
+	r := removing("RMD", path)
+	r.unknown = maybeDone(ctx)
+	return c.do(ctx, r)
 }
 
 var errNilFunc = errors.New("function is nil: give Do one to run")

@@ -22,6 +22,12 @@ func WithRoot(ctx context.Context, root *os.Root) context.Context {
 	return context.WithValue(ctx, rootKey{}, root)
 }
 
+// RootOf returns the root of [WithRoot], nil where ctx has none.
+func RootOf(ctx context.Context) *os.Root {
+	root, _ := ctx.Value(rootKey{}).(*os.Root)
+	return root
+}
+
 // localFiles is where a download writes: *os.Root, or the whole system.
 type localFiles interface {
 	OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error)
@@ -38,7 +44,7 @@ type localFiles interface {
 func localOf(ctx context.Context, local string) (localFiles, string, error) {
 	var root *os.Root
 	if ctx != nil {
-		root, _ = ctx.Value(rootKey{}).(*os.Root)
+		root = RootOf(ctx)
 	}
 	if root == nil {
 		return wholeSystem{}, local, nil

@@ -2,7 +2,6 @@ package retry
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"path"
 	"regexp"
@@ -40,13 +39,14 @@ func (c *Config) settleTemp() error {
 	return nil
 }
 
-// tempName makes a temporary name in the directory of name.
-func (c *Config) tempName(name string) string {
+// tempName makes a temporary name in the directory of name, with random for the
+// part that makes it unique.
+func (c *Config) tempName(name, random string) string {
 	dir, base := path.Split(name)
 	if len(base) > 200 { // most file systems end at 255
 		base = strings.ToValidUTF8(base[:200], "")
 	}
-	return dir + strings.NewReplacer(tempOfName, base, tempOfRandom, rand.Text()[:tempDigits]).Replace(c.TempName)
+	return dir + strings.NewReplacer(tempOfName, base, tempOfRandom, random).Replace(c.TempName)
 }
 
 // tempNames matches what tempName makes.

@@ -27,6 +27,7 @@ type upload struct {
 	seam   bool  // and was built upon what an earlier attempt had sent
 	sum    *checksum
 	mtime  time.Time // to be given to the file; zero = none
+	left   bool      // what is there was sent by an upload of an earlier run
 	open   bool      // the attempt at hand has had its own 150
 }
 
@@ -115,7 +116,10 @@ func (u *upload) resumeAt(s *session, name string) (int64, error) {
 			at = n
 		}
 	}
-	s.twice(u.out - at)
+	if !u.left {
+		s.twice(u.out - at)
+	}
+	u.left = false
 	u.progress = max(u.progress, at)
 	u.out = at
 	return at, nil
