@@ -40,7 +40,7 @@ type Data struct {
 	listing   *listing  // of a listing, what has come of it
 	last      byte      // of what was received
 	shaken    bool      // the TLS handshake was done, or tried
-	unsent    int       // what the kernel held when a write last timed out; 0 = none has
+	unsent    int       // what the kernel held when a write timed out, with none taken since; 0 = none has
 	eof       bool      // the server has ended it
 	failed    error     // what it failed of
 	caller    *CallerError
@@ -154,6 +154,9 @@ func (d *Data) received(n int) {
 func (d *Data) sentBytes(n int) {
 	d.out += int64(n)
 	d.s.moved.Out += int64(n)
+	if n > 0 {
+		d.unsent = 0 // the buffer is fuller again: nothing to compare with
+	}
 	if d.s.Progress != nil && n > 0 {
 		d.s.Progress()
 	}

@@ -1,0 +1,122 @@
+package wire
+
+import (
+	"errors"
+	"io"
+	"math"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestWhatTheKernelStillHoldsTellsASlowLineFromAStalledOne fills a real socket
+// and looks at it after each thing that its receiver does.
+func TestWhatTheKernelStillHoldsTellsASlowLineFromAStalledOne(t *testing.T) {
+	t.Parallel()
+	_, d, server := linked(t)
+	d.upload = true
+	// settled is what the kernel holds once the receiver's kernel has
+	// acknowledged all that it will, of its own accord after 200 ms at most.
+	settled := func() int {
+		t.Helper()
+		held, same := -1, time.Now()
+		require.Eventually(t, func() bool {
+			n, ok := unsent(d.raw)
+			require.True(t, ok)
+			if n != held {
+				held, same = n, time.Now()
+			}
+			return time.Since(same) > 250*time.Millisecond
+		}, 20*time.Second, 10*time.Millisecond)
+		return held
+	}
+	fill(t, d)
+	full := settled()
+	require.Positive(t, full)
+	assert.True(t, d.sluggish(), "the first time there is nothing to compare with")
+	assert.False(t, d.sluggish(), "nothing was taken since")
+
+	_, err := io.CopyN(io.Discard, server, int64(full)/8)
+	require.NoError(t, err)
+	require.Less(t, settled(), full)
+	assert.True(t, d.sluggish(), "some was taken, although there is no room to write")
+	assert.False(t, d.sluggish(), "nothing was taken since")
+
+	// What was moved in between begins the comparison anew: the kernel may hold
+	// as much as ever.
+	_, err = io.CopyN(io.Discard, server, int64(full)/2)
+	require.NoError(t, err)
+	fill(t, d)
+	require.Positive(t, settled())
+	assert.True(t, d.sluggish(), "the buffer was filled again since")
+	assert.False(t, d.sluggish(), "nothing was taken since")
+
+	d.upload, d.unsent = false, 0
+	assert.False(t, d.sluggish(), "a download holds nothing")
+}
+
+// TestASlowReceiverOfAnUploadIsNotCalledStalled has receivers that take a
+// megabyte a second, far less than a third of a full send buffer within the time
+// of a stall, and some that stop.
+func TestASlowReceiverOfAnUploadIsNotCalledStalled(t *testing.T) {
+	const stall, rate, size = 100 * time.Millisecond, 1 << 20, 3 << 19
+	for name, source := range map[string]func(testing.TB) io.Reader{
+		"a file, inside the kernel": func(t testing.TB) io.Reader { return file(t, make([]byte, size)) },
+		"through a buffer":          func(testing.TB) io.Reader { return io.LimitReader(zeros{}, size) },
+	} {
+		for end, most := range map[string]int64{"taken to its end": math.MaxInt64, "taken for a while": 1 << 19} {
+			t.Run(name+", "+end, func(t *testing.T) {
+				t.Parallel()
+				_, d, server := linked(t, func(c *Config) { c.Stall = stall })
+				from := source(t)
+				fill(t, d) // so that the first write has no room
+				go func() {
+					start := time.Now()
+					for taken := int64(0); taken < most; {
+						time.Sleep(stall / 10)
+						due := min(int64(time.Since(start).Seconds()*rate), most)
+						n, err := io.CopyN(io.Discard, server, due-taken)
+						taken += n
+						if err != nil {
+							return
+						}
+					}
+				}()
+				start := time.Now()
+				sent, err := d.ReadFrom(from)
+				if most > size {
+					require.NoError(t, err)
+					assert.EqualValues(t, size, sent)
+					return
+				}
+				require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+				assert.ErrorContains(t, err, "data connection stalled")
+				var caller *CallerError
+				assert.False(t, errors.As(err, &caller))
+				assert.Less(t, time.Since(start), 20*time.Second)
+			})
+		}
+	}
+}
+
+// fill writes until there is no room any more.
+func fill(t testing.TB, d *Data) {
+	t.Helper()
+	for {
+		require.NoError(t, d.raw.SetWriteDeadline(time.Now().Add(20*time.Millisecond)))
+		n, err := d.raw.Write(make([]byte, 1<<20))
+		d.sentBytes(n)
+		if n == 0 {
+			require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+			return
+		}
+	}
+}
+
+// zeros has no end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { return len(p), nil }
