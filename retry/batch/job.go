@@ -29,16 +29,24 @@ func (k Kind) String() string {
 	return kinds[k]
 }
 
-// MarshalText returns the name of the kind.
+// MarshalText returns the name of the kind; "" for none, which a report shows of
+// a job that was refused for that.
 func (k Kind) MarshalText() ([]byte, error) {
+	if k == 0 {
+		return nil, nil
+	}
 	if k < Upload || int(k) >= len(kinds) {
 		return nil, fmt.Errorf("batch: no kind of job has the number %d", int(k))
 	}
 	return []byte(kinds[k]), nil
 }
 
-// UnmarshalText reads the name of a kind.
+// UnmarshalText reads what MarshalText has written.
 func (k *Kind) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		*k = 0
+		return nil
+	}
 	for i, name := range kinds {
 		if name != "" && name == string(text) {
 			*k = Kind(i)

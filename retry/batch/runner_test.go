@@ -1,6 +1,7 @@
 package batch_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -102,4 +103,36 @@ func TestEveryKindOfJobDoesWhatItSays(t *testing.T) {
 		assert.EqualValues(t, len("from the server"), rep.Downloaded)
 		assert.Empty(t, rep.Stopped)
 	})
+}
+
+func TestAJobThatCannotBeRunFailsAndIsReported(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		job  batch.Job
+		want string
+	}{
+		"no kind":           {batch.Job{Remote: "/a"}, "job has no kind"},
+		"a kind of no name": {batch.Job{Kind: 99, Remote: "/a"}, "job has no kind"},
+		"no remote name":    {batch.Job{Kind: batch.Delete}, "delete has no name on the server"},
+		"no local name":     {batch.Job{Kind: batch.Upload, Remote: "/a"}, "upload has no local file"},
+		"no new name":       {batch.Job{Kind: batch.Rename, Remote: "/a"}, "rename has no new name"},
+		"no such file here": {batch.Job{Kind: batch.Upload, Remote: "/a", Local: "/no/such/file"}, "no such file"},
+		"a name with CR":    {batch.Job{Kind: batch.Delete, Remote: "/a\r\nDELE b"}, "cannot be sent over FTP"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := retrytest.NewServer(t, retrytest.Config{})
+			require.NoError(t, srv.WriteFile("/gone", nil))
+			var got ended
+			r := batch.Runner{Client: client(t, srv), Hooks: got.hooks()}
+			rep, err := r.Run(t.Context(), slices.Values([]batch.Job{test.job, {Kind: batch.Delete, Remote: "/gone"}}))
+			require.NoError(t, err, "a job's failure is its own")
+			assert.Equal(t, batch.Counts{Total: 2, Done: 1, Failed: 1}, rep.Jobs)
+			require.Len(t, rep.Problems, 1)
+			assert.Contains(t, rep.Problems[0].Error, test.want)
+			assert.Len(t, got.all, 2)
+			_, err = json.Marshal(rep)
+			assert.NoError(t, err)
+		})
+	}
 }
