@@ -2,14 +2,13 @@ package ftpretry_test
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/ftpretry/ftpretry/internal/faultlist"
 	"github.com/ftpretry/ftpretry/policy"
 	"github.com/ftpretry/ftpretry/retry/retrytest"
 )
@@ -19,43 +18,6 @@ type step struct {
 	verb string
 	nth  int
 	data bool // it opens a data connection
-}
-
-// commandFaults are what can go wrong at any command.
-func commandFaults() map[string]retrytest.Fault {
-	faults := map[string]retrytest.Fault{
-		"421 and close":         {Reply: "421 Service not available.", Control: retrytest.FIN},
-		"closed before it ran":  {Lose: true, Control: retrytest.FIN},
-		"reset before it ran":   {Lose: true, Control: retrytest.RST},
-		"ran, reply lost":       {After: true, Lose: true, Control: retrytest.FIN},
-		"ran, reset":            {After: true, Lose: true, Control: retrytest.RST},
-		"no answer":             {Stall: true},
-		"ran, no answer":        {After: true, Stall: true},
-		"ran, answered 451":     {After: true, Reply: "451 Local error."},
-		"ran, answered 421":     {After: true, Reply: "421 Going down.", Control: retrytest.FIN},
-		"ran, then closed":      {After: true, Control: retrytest.FIN},
-		"ran, then pushed 421":  {After: true, Push: "421 Timeout.", Control: retrytest.FIN},
-		"ran, an extra reply":   {After: true, Reply: "226 Extra.", Also: true},
-		"refused by an odd 200": {Reply: "200 Whatever."},
-	}
-	for _, reply := range []string{"425 No data connection.", "426 Cut.", "431 No security.", "450 Busy.", "451 Local error.", "452 No space."} {
-		faults[reply] = retrytest.Fault{Reply: reply}
-	}
-	return faults
-}
-
-// dataFaults are what can go wrong with a data connection, after n bytes.
-func dataFaults(n int64) map[string]retrytest.Fault {
-	faults := map[string]retrytest.Fault{}
-	for name, cut := range map[string]retrytest.Cut{"FIN": retrytest.FIN, "RST": retrytest.RST} {
-		faults[fmt.Sprintf("cut by %s at %d, 426", name, n)] = retrytest.Fault{Data: cut, At: n, Reply: "426 Cut."}
-		faults[fmt.Sprintf("cut by %s at %d, a lying 226", name, n)] = retrytest.Fault{Data: cut, At: n, Reply: "226 Done."}
-		faults[fmt.Sprintf("cut by %s at %d, no reply", name, n)] = retrytest.Fault{Data: cut, At: n, Stall: true}
-		faults[fmt.Sprintf("cut by %s at %d with the control connection", name, n)] = retrytest.Fault{Data: cut, At: n, Lose: true, Control: cut}
-		faults[fmt.Sprintf("cut by %s at %d, 426 then 226", name, n)] = retrytest.Fault{Data: cut, At: n, Reply: "426 Cut.\n226 Done."}
-	}
-	faults[fmt.Sprintf("stalled at %d", n)] = retrytest.Fault{StallData: true, At: n}
-	return faults
 }
 
 // record runs op without faults and returns its steps.
@@ -107,23 +69,21 @@ func enumerate(t *testing.T, operations []operation, secure bool) {
 		t.Run(op.name, func(t *testing.T) {
 			t.Parallel()
 			for _, s := range record(t, op, secure) {
-				faults := commandFaults()
+				faults := faultlist.Command()
 				if s.data {
 					for _, at := range []int64{0, 1, 1000, int64(len(body) / 2), int64(len(body) - 1), int64(len(body))} {
-						for name, f := range dataFaults(at) {
-							faults[name] = f
-						}
+						faults = append(faults, faultlist.Data(at)...)
 					}
 				}
-				for i, name := range slices.Sorted(maps.Keys(faults)) {
-					f := faults[name]
+				for i, e := range faults {
+					f := e.Fault
 					if undetectable(op, s, f) || (i+s.nth+len(op.name))%sample != 0 {
 						continue
 					}
 					f.On, f.Nth = s.verb, s.nth
 					cases.Add(1)
 					if problem := survive(t, op, f, secure); problem != "" {
-						t.Errorf("%s %d, %s: %s", s.verb, s.nth, name, problem)
+						t.Errorf("%s %d, %s: %s", s.verb, s.nth, e, problem)
 					}
 				}
 			}

@@ -9,13 +9,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sort"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/ftpretry/ftpretry/internal/faultlist"
 	"github.com/ftpretry/ftpretry/internal/ftpd"
 	"github.com/ftpretry/ftpretry/policy"
 	"github.com/ftpretry/ftpretry/retry"
@@ -61,21 +61,18 @@ type realCase struct {
 }
 
 // realFaults are the faults of the step. Those of login are the same for every operation, so only one meets them all.
-func realFaults(op operation, s step) map[string]retrytest.Fault {
-	faults := map[string]retrytest.Fault{}
+func realFaults(op operation, s step) (faults []faultlist.Entry) {
 	if op.name == "Stor" || slices.Contains(op.verbs, s.verb) || s.data {
-		faults = commandFaults()
+		faults = faultlist.Command()
 	}
 	if !s.data {
 		return faults
 	}
 	for _, at := range []int64{0, 70_000, int64(len(body))} {
-		for name, f := range dataFaults(at) {
-			faults[name] = f
-		}
-		for name, cut := range map[string]retrytest.Cut{"FIN": retrytest.FIN, "RST": retrytest.RST} {
-			faults[fmt.Sprintf("cut by %s at %d, the server's own word", name, at)] = retrytest.Fault{Data: cut, At: at}
-		}
+		faults = append(faults, faultlist.Data(at)...)
+		faults = append(faults,
+			faultlist.Entry{Name: "data cut by FIN, the server's own word", Fault: retrytest.Fault{Data: retrytest.FIN, At: at}},
+			faultlist.Entry{Name: "data cut by RST, the server's own word", Fault: retrytest.Fault{Data: retrytest.RST, At: at}})
 	}
 	return faults
 }
@@ -124,9 +121,8 @@ func realEnumerate(t *testing.T, stand realStand, seats []*ftpd.Server, turn int
 			continue
 		}
 		for _, s := range steps {
-			faults := realFaults(op, s)
-			for _, name := range sortedKeys(faults) {
-				f := faults[name]
+			for _, e := range realFaults(op, s) {
+				f := e.Fault
 				f.On, f.Nth = s.verb, s.nth
 				if realUndetectable(op, s, f) {
 					continue
@@ -136,7 +132,7 @@ func realEnumerate(t *testing.T, stand realStand, seats []*ftpd.Server, turn int
 					continue
 				}
 				ran++
-				work <- realCase{op, s, name, f}
+				work <- realCase{op, s, e.String(), f}
 			}
 		}
 	}
@@ -158,15 +154,6 @@ func realUndetectable(op operation, s step, f retrytest.Fault) bool {
 // APPE to a file that exists is refused.
 func realHopeless(stand realStand, c realCase) bool {
 	return c.op.name == "Append to nothing" && stand.kind == ftpd.ProFTPD && !stand.options.AllowStoreRestart
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
 }
 
 // realBed puts a proxy before a server that has a fresh tree. The old tree is moved away rather than emptied, so that a

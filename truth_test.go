@@ -2,12 +2,11 @@ package ftpretry_test
 
 import (
 	"errors"
-	"maps"
-	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
+	"github.com/ftpretry/ftpretry/internal/faultlist"
 	"github.com/ftpretry/ftpretry/policy"
 	"github.com/ftpretry/ftpretry/retry"
 )
@@ -29,14 +28,14 @@ func TestWithOneAttemptTheErrorTellsTheTruth(t *testing.T) {
 		t.Run(op.name, func(t *testing.T) {
 			t.Parallel()
 			for _, s := range record(t, op, false) {
-				faults := commandFaults()
+				faults := faultlist.Command()
 				if s.data {
 					for _, at := range []int64{0, 1000, int64(len(body))} {
-						maps.Copy(faults, dataFaults(at))
+						faults = append(faults, faultlist.Data(at)...)
 					}
 				}
-				for _, name := range slices.Sorted(maps.Keys(faults)) {
-					f := faults[name]
+				for _, e := range faults {
+					f := e.Fault
 					if undetectable(op, s, f) {
 						continue
 					}
@@ -52,7 +51,7 @@ func TestWithOneAttemptTheErrorTellsTheTruth(t *testing.T) {
 						none, all := differences(before(), tree), differences(op.wanted(), tree)
 						switch {
 						case err == nil && all != "":
-							t.Errorf("%s %d, %s: FALSE SUCCESS: %s", s.verb, s.nth, name, all)
+							t.Errorf("%s %d, %s: FALSE SUCCESS: %s", s.verb, s.nth, e, all)
 						case err == nil:
 						case errors.Is(err, retry.ErrOutcomeUnknown):
 							failed.Add(1)
@@ -60,7 +59,7 @@ func TestWithOneAttemptTheErrorTellsTheTruth(t *testing.T) {
 						default:
 							failed.Add(1)
 							if none != "" {
-								t.Errorf("%s %d, %s: not said to be unknown, but %s: %v", s.verb, s.nth, name, none, err)
+								t.Errorf("%s %d, %s: not said to be unknown, but %s: %v", s.verb, s.nth, e, none, err)
 							}
 						}
 					})

@@ -29,10 +29,10 @@ func meet(t *testing.T, name, verb, what string, at int64) map[string]outcome {
 	t.Helper()
 	got := map[string]outcome{}
 	for _, f := range faultsAt(verb) {
-		if f.name != what || f.what.At != at {
+		if f.Name != what || f.Fault.At != at {
 			continue
 		}
-		f.what.On, f.what.Nth = verb, 1
+		f.Fault.On, f.Fault.Nth = verb, 1
 		for _, c := range clients() {
 			got[c.name] = try(t, c, trial{jobNamed(t, name), step{verb, 1}, f}).outcome
 		}

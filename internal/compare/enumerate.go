@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ftpretry/ftpretry/internal/faultlist"
 	"github.com/ftpretry/ftpretry/retry/retrytest"
 )
 
@@ -25,7 +26,7 @@ type step struct {
 type trial struct {
 	job   job
 	step  step
-	fault fault
+	fault faultlist.Entry
 }
 
 // result is what one client made of a trial.
@@ -81,7 +82,7 @@ func trials(t *testing.T, j job) []trial {
 	var all []trial
 	for _, s := range steps(t, j) {
 		for _, f := range faultsAt(s.verb) {
-			f.what.On, f.what.Nth = s.verb, s.nth
+			f.Fault.On, f.Fault.Nth = s.verb, s.nth
 			all = append(all, trial{j, s, f})
 		}
 	}
@@ -104,7 +105,7 @@ func try(t *testing.T, c client, tr trial) result {
 	r := result{trial: tr, client: c.name}
 	synctest.Test(t, func(t *testing.T) {
 		srv := server(t)
-		srv.Inject(tr.fault.what)
+		srv.Inject(tr.fault.Fault)
 		began := time.Now()
 		var got string
 		var err error

@@ -16,12 +16,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ftpretry/ftpretry/internal/faultlist"
 	"github.com/ftpretry/ftpretry/internal/ftpd"
 	"github.com/ftpretry/ftpretry/retry/retrytest"
 )
 
-// abreast is how many programs run at once. They mostly wait.
-const abreast = 8
+// abreast is how many programs run at once against one server. They mostly wait.
+const abreast = 6
 
 // settles is how long a server may take to finish with an upload after the
 // client has gone.
@@ -46,50 +47,6 @@ type field struct {
 	mu             sync.Mutex
 }
 
-func init() { compareOthers = race }
-
-// race prints, for each of the named servers, a table of what became of the
-// programs' puts and gets. It tries every nth fault.
-func race(t *testing.T, servers []string, nth int, cases bool) {
-	t.Setenv("FTPRETRY_REAL", "1")
-	for _, server := range servers {
-		f := newField(t, server)
-		var columns []string
-		count := map[string]*[outcomes]int{}
-		trials := 0
-		for _, p := range programs() {
-			for _, e := range []errand{put, get} {
-				name := p.name + " " + string(e)
-				columns = append(columns, name)
-				count[name] = new([outcomes]int)
-				for _, r := range f.enumerate(t, p, e, nth) {
-					trials++
-					count[name][r.outcome]++
-					if cases && r.outcome > fine {
-						fmt.Println(r)
-					}
-				}
-			}
-		}
-		fmt.Printf("\n%s, %d runs, one fault in %d\n\n| outcome | %s |\n|---|%s\n", server, trials, nth,
-			strings.Join(columns, " | "), strings.Repeat("--:|", len(columns)))
-		for _, o := range shown {
-			if o == duplicate {
-				continue // nothing is appended here
-			}
-			fmt.Printf("| %s |", o)
-			for _, name := range columns {
-				fmt.Printf(" %d |", count[name][o])
-			}
-			fmt.Println()
-		}
-	}
-	fmt.Println()
-	for _, p := range programs() {
-		fmt.Printf("- %s: %s\n", p.name, p.how)
-	}
-}
-
 // newField starts a server: "retrytest", which fails by itself, or a real one,
 // which does so behind the proxy.
 func newField(t *testing.T, server string) *field {
@@ -109,27 +66,26 @@ func newField(t *testing.T, server string) *field {
 }
 
 // enumerate lets a program run its errand into every nth fault that can meet a
-// command that it sends.
-func (f *field) enumerate(t *testing.T, p program, e errand, nth int) []result {
-	t.Helper()
-	calm, commands, err := f.try(p, e, fault{})
+// command that it sends. No case begins after ctx has ended.
+func (f *field) enumerate(ctx context.Context, p program, e errand, nth int) ([]result, error) {
+	calm, commands, err := f.try(p, e, faultlist.Entry{})
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	if calm.outcome != fine {
-		t.Fatalf("%s: %s without a fault: %s: %s", p.name, e, calm.outcome, calm.detail)
+		return nil, fmt.Errorf("%s: %s without a fault: %s: %s", p.name, e, calm.outcome, calm.detail)
 	}
-	var faults []fault
+	var faults []faultlist.Entry
 	count := map[string]int{}
 	for _, line := range commands {
 		verb, _, _ := strings.Cut(line, " ")
 		count[verb]++
 		for _, at := range faultsAt(verb) {
-			at.what.On, at.what.Nth = verb, count[verb]
+			at.Fault.On, at.Fault.Nth = verb, count[verb]
 			faults = append(faults, at)
 		}
 	}
-	var chosen []fault
+	var chosen []faultlist.Entry
 	for i := 0; i < len(faults); i += nth {
 		chosen = append(chosen, faults[i])
 	}
@@ -138,22 +94,23 @@ func (f *field) enumerate(t *testing.T, p program, e errand, nth int) []result {
 	places := make(chan struct{}, abreast)
 	for i, what := range chosen {
 		places <- struct{}{}
+		if ctx.Err() != nil {
+			failures[i] = fmt.Errorf("%s: %s: %d of %d cases were run when the time was over", p.name, e, i, len(chosen))
+			break
+		}
 		all.Go(func() {
 			defer func() { <-places }()
 			results[i], _, failures[i] = f.try(p, e, what)
 		})
 	}
 	all.Wait()
-	if err := errors.Join(failures...); err != nil {
-		t.Fatal(err)
-	}
-	return results
+	return results, errors.Join(failures...)
 }
 
 // try lets a program run its errand into one fault, or into none if it is the
 // zero one. The error is of the field, not of the program.
-func (f *field) try(p program, e errand, what fault) (r result, commands []string, err error) {
-	r = result{trial: trial{job: job{name: string(e)}, step: step{what.what.On, what.what.Nth}, fault: what}, client: p.name}
+func (f *field) try(p program, e errand, what faultlist.Entry) (r result, commands []string, err error) {
+	r = result{trial: trial{job: job{name: string(e)}, step: step{what.Fault.On, what.Fault.Nth}, fault: what}, client: p.name}
 	b, err := f.booth()
 	if err != nil {
 		return r, nil, err
@@ -164,8 +121,8 @@ func (f *field) try(p program, e errand, what fault) (r result, commands []strin
 		return r, nil, err
 	}
 	defer g.Close()
-	if what.what.On != "" {
-		g.Inject(what.what)
+	if what.Fault.On != "" {
+		g.Inject(what.Fault)
 	}
 	b.addr = g.Addr()
 	ctx, cancel := context.WithTimeout(context.Background(), given)
@@ -173,7 +130,7 @@ func (f *field) try(p program, e errand, what fault) (r result, commands []strin
 	began := time.Now()
 	failure := p.run(ctx, b, e)
 	r.took = time.Since(began)
-	pending := what.what.On != "" && g.Pending() > 0
+	pending := what.Fault.On != "" && g.Pending() > 0
 	g.Close()
 	name := filepath.Join(f.root, b.far, "new")
 	if e == get {

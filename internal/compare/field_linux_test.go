@@ -10,12 +10,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ftpretry/ftpretry/internal/faultlist"
 	"github.com/ftpretry/ftpretry/retry/retrytest"
 )
 
 func TestAProgramIsJudgedByTheFileAndNotByWhatItSays(t *testing.T) {
 	f := newField(t, "retrytest")
-	busy := fault{"refused by 450", retrytest.Fault{On: "STOR", Nth: 1, Reply: "450 Busy."}}
+	busy := faultlist.Entry{Name: "refused by 450", Fault: retrytest.Fault{On: "STOR", Nth: 1, Reply: "450 Busy."}}
 	sloppy := func(ctx context.Context, b booth, e errand) error {
 		return errors.Join(library(ctx, b, e), errors.New("exit status 1"))
 	}
@@ -23,12 +24,12 @@ func TestAProgramIsJudgedByTheFileAndNotByWhatItSays(t *testing.T) {
 		says string
 		run  func(ctx context.Context, b booth, e errand) error
 		e    errand
-		what fault
+		what faultlist.Entry
 		want outcome
 	}{
 		{"put in spite of a fault", library, put, busy, fine},
-		{"put without meeting the fault", library, put, fault{"refused by 450", retrytest.Fault{On: "APPE", Nth: 1, Reply: "450 Busy."}}, unmet},
-		{"got", library, get, fault{}, fine},
+		{"put without meeting the fault", library, put, faultlist.Entry{Name: "refused by 450", Fault: retrytest.Fault{On: "APPE", Nth: 1, Reply: "450 Busy."}}, unmet},
+		{"got", library, get, faultlist.Entry{}, fine},
 		{"says it is done, and did nothing", func(context.Context, booth, errand) error { return nil }, put, busy, falseSuccess},
 		{"says it is done, and got a byte", func(_ context.Context, b booth, _ errand) error {
 			return os.WriteFile(filepath.Join(b.near, "got"), []byte(body[:1]), 0o600)

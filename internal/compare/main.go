@@ -9,8 +9,8 @@
 // It needs no network: the server runs in memory, in virtual time.
 //
 // With -others it compares curl, lftp, rclone and ftpretry instead, in real time
-// and in front of real servers, and prints tables. .ci/compare-clients installs
-// what that needs.
+// and in front of real servers, and writes docs/field.md. .ci/compare-clients
+// installs what that needs.
 package main
 
 import (
@@ -24,17 +24,18 @@ import (
 )
 
 func main() {
-	dir := flag.String("dir", "docs", "where compare.md and compare.svg are written; it must exist")
+	dir := flag.String("dir", "docs", "where compare.md and compare.svg, or field.md, are written; it must exist")
 	cases := flag.Bool("cases", false, "print every case that did not end well")
 	others := flag.String("others", "", "servers to run curl, lftp and rclone against: retrytest, vsftpd, proftpd, pure-ftpd, pyftpdlib (comma-separated)")
 	nth := flag.Int("nth", 1, "with -others: only every nth fault")
+	within := flag.Duration("within", 2*time.Hour, "with -others: give up after this")
 	// Virtual time is only to be had from within a test, so that this program
 	// is one.
 	testing.Init()
 	flag.Parse()
 	testing.Main(func(_, _ string) (bool, error) { return true, nil }, []testing.InternalTest{{Name: "compare", F: func(t *testing.T) {
 		if *others != "" {
-			compareOthers(t, strings.Split(*others, ","), max(*nth, 1), *cases)
+			compareOthers(t, strings.Split(*others, ","), max(*nth, 1), *within, *dir, *cases)
 			return
 		}
 		began := time.Now()
@@ -58,7 +59,7 @@ func main() {
 }
 
 // compareOthers is replaced where there are real servers.
-var compareOthers = func(t *testing.T, _ []string, _ int, _ bool) {
+var compareOthers = func(t *testing.T, _ []string, _ int, _ time.Duration, _ string, _ bool) {
 	t.Fatal("real servers run on Linux only")
 }
 

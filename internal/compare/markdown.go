@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/ftpretry/ftpretry/internal/faultlist"
 )
 
 // meanings say what each outcome means to whoever ran the job, worst last.
@@ -124,19 +126,19 @@ func (s score) markdown() string {
 	p("")
 	p("At any command:")
 	p("")
-	list(p, commandFaults())
+	list(p, faultlist.Command())
 	p("")
 	p("At a command that moves data, after 0, 1, 1000, half, all but one and all bytes of a file of %d, or after 0, 1, 7", len(body))
 	p("and 1000 bytes of a listing:")
 	p("")
-	list(p, dataFaults(0))
+	list(p, faultlist.Data(0))
 	p("")
 	p("Left out is the one that no client can tell from a healthy server: an empty listing that the server calls complete.")
 	return b.String()
 }
 
-func list(p func(string, ...any), faults []fault) {
+func list(p func(string, ...any), faults []faultlist.Entry) {
 	for _, f := range faults {
-		p("- %s", f.name)
+		p("- %s", f.Name)
 	}
 }

@@ -62,6 +62,20 @@ func programs() []program {
 	}
 }
 
+// version is the name with the version, as the program itself tells it.
+func (p program) version() string {
+	if p.name == "ftpretry" {
+		return p.name
+	}
+	out, _ := exec.Command(p.name, "--version").Output()
+	for _, word := range strings.Fields(string(out)) {
+		if number := strings.TrimPrefix(word, "v"); number != "" && number[0] >= '0' && number[0] <= '9' {
+			return p.name + " " + number
+		}
+	}
+	return p.name
+}
+
 func curl(ctx context.Context, b booth, e errand) error {
 	args := []string{
 		"-q", "-sS", "--retry", "6", "--retry-all-errors", "--retry-delay", "1",

@@ -64,7 +64,7 @@ func (s *score) add(r result) {
 	count[r.outcome]++
 	s.perJob[[2]string{r.client, r.job.name}] = count
 
-	at := [2]string{r.step.verb, r.fault.name}
+	at := [2]string{r.step.verb, r.fault.Name}
 	c := s.cells[r.client][at]
 	if r.outcome > c.worst {
 		c.worst, c.bad = r.outcome, 0
@@ -87,9 +87,6 @@ func (s *score) add(r result) {
 
 // String is one line that says what happened, for whoever wants to see it again.
 func (r result) String() string {
-	where := fmt.Sprintf("%s, %s %d, %s", r.job.name, r.step.verb, r.step.nth, r.fault.name)
-	if f := r.fault.what; f.Data != 0 || f.StallData {
-		where += fmt.Sprintf(" at byte %d", f.At)
-	}
+	where := fmt.Sprintf("%s, %s %d, %s", r.job.name, r.step.verb, r.step.nth, r.fault)
 	return fmt.Sprintf("%s: %s: %s: %s", r.client, where, r.outcome, r.detail)
 }
