@@ -17,10 +17,13 @@ import (
 	"time"
 )
 
-// keys is a certificate for 127.0.0.1, as servers read it and as clients trust it.
+// keys is a certificate for 127.0.0.1, as servers read it and as clients trust it. Clients that must show one show the
+// same: it is its own authority.
 type keys struct {
-	pem    string
-	client *tls.Config
+	pem     string
+	client  *tls.Config
+	own     []tls.Certificate
+	trusted string // for servers, which clients to let in
 }
 
 // RSA, because vsftpd has no setting that takes another kind of key with the same file.
@@ -37,7 +40,7 @@ var certificateOnce = sync.OnceValues(func() (keys, error) {
 		NotBefore:    time.Now().Add(-time.Hour),
 		NotAfter:     time.Now().Add(24 * time.Hour),
 		KeyUsage:     x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment,
-		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
@@ -59,7 +62,12 @@ var certificateOnce = sync.OnceValues(func() (keys, error) {
 	}
 	trusted := x509.NewCertPool()
 	trusted.AddCert(cert)
-	return keys{text.String(), &tls.Config{RootCAs: trusted, ServerName: "localhost", MinVersion: tls.VersionTLS12}}, nil
+	return keys{
+		pem:     text.String(),
+		client:  &tls.Config{RootCAs: trusted, ServerName: "localhost", MinVersion: tls.VersionTLS12},
+		own:     []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key, Leaf: cert}},
+		trusted: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
+	}, nil
 })
 
 func certificate(t testing.TB) keys {

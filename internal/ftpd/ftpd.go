@@ -41,10 +41,15 @@ func Kinds() []Kind { return []Kind{VSFTPD, ProFTPD, PureFTPd, Pyftpdlib} }
 // An option that a program has no setting for fails the test that asks for it, rather than being left out silently.
 type Options struct {
 	TLS          bool // offers AUTH TLS; sessions in clear text are still served
+	ImplicitTLS  bool // with TLS: from the first byte, and no other session is served; not pure-ftpd
 	RequireReuse bool // data connections must resume the control connection's TLS session; vsftpd and proftpd
+	RequireCert  bool // clients must show the certificate that Server.TLS then holds; vsftpd and proftpd
 
-	MaxClients int // sessions at once; 0 = plenty. proftpd refuses at PASS (530), the others in place of the greeting (421)
-	MaxPerIP   int // the same for one client address; proftpd refuses here in place of the greeting too, with 530
+	MaxClients     int // sessions at once; 0 = plenty. proftpd refuses at PASS (530), the others in place of the greeting (421)
+	MaxPerIP       int // the same for one client address; proftpd refuses here in place of the greeting too, with 530
+	MaxPerUser     int // the same for one user, refused at PASS: pure-ftpd by 421, proftpd by 530
+	MaxLoginsPerIP int // proftpd's MaxClientsPerHost: as MaxPerIP, but refused at PASS
+	ConnectionRate int // proftpd: connections a second; more are closed without a word
 
 	IdleTimeout time.Duration // an idle session is ended with 421 after it; 0 = minutes. Whole seconds; pure-ftpd: whole minutes
 	DataTimeout time.Duration // the same for a transfer that does not move, or that never begins; not pure-ftpd
@@ -69,11 +74,12 @@ type Server struct {
 	Root           string      // the folder on disk that a session sees as "/"
 	TLS            *tls.Config // for clients: trusts the server's certificate. nil when Options.TLS is not set
 
-	t       testing.TB
-	dir     string // configuration and logs
-	ports   ports
-	program program
-	process *process
+	t        testing.TB
+	dir      string // configuration and logs
+	implicit bool   // TLS from the first byte
+	ports    ports
+	program  program
+	process  *process
 }
 
 // program is how one server is started.
@@ -107,7 +113,7 @@ func Start(t testing.TB, kind Kind, o Options) *Server {
 		o.PassivePorts = plenty
 	}
 	who := account(t)
-	s := &Server{Kind: kind, User: who.name, Password: who.password, Root: o.Root, t: t, dir: folder(t)}
+	s := &Server{Kind: kind, User: who.name, Password: who.password, Root: o.Root, t: t, dir: folder(t), implicit: o.ImplicitTLS}
 	if s.Root == "" {
 		s.Root = filepath.Join(s.dir, "root")
 		must(t, os.Mkdir(s.Root, 0o755))
@@ -123,6 +129,11 @@ func Start(t testing.TB, kind Kind, o Options) *Server {
 		s.TLS = pair.client.Clone()
 		plan.pem = filepath.Join(s.dir, "server.pem")
 		write(t, plan.pem, pair.pem, 0o600)
+		if o.RequireCert {
+			s.TLS.Certificates = pair.own
+			plan.trusted = filepath.Join(s.dir, "clients.pem")
+			write(t, plan.trusted, pair.trusted, 0o644)
+		}
 	}
 	s.program = plans[kind](t, plan)
 	if _, err := os.Stat(s.program.path); err != nil {
@@ -144,6 +155,8 @@ type plan struct {
 	dir   string // for configuration
 	who   login
 	pem   string // certificate and key in one file; "" without TLS
+
+	trusted string // the certificates that clients may show; "" = none is asked for
 }
 
 var plans = map[Kind]func(testing.TB, plan) program{
@@ -168,6 +181,11 @@ func check(t testing.TB, kind Kind, o Options) {
 		}
 	}
 	only("RequireReuse", o.RequireReuse, VSFTPD, ProFTPD)
+	only("RequireCert", o.RequireCert, VSFTPD, ProFTPD)
+	only("ImplicitTLS", o.ImplicitTLS, VSFTPD, ProFTPD, Pyftpdlib)
+	only("MaxPerUser", o.MaxPerUser != 0, ProFTPD, PureFTPd)
+	only("MaxLoginsPerIP", o.MaxLoginsPerIP != 0, ProFTPD)
+	only("ConnectionRate", o.ConnectionRate != 0, ProFTPD)
 	only("DataTimeout", o.DataTimeout != 0, VSFTPD, ProFTPD, Pyftpdlib)
 	only("PassivePorts", o.PassivePorts != 0, VSFTPD)
 	only("RefuseRetrRestart", o.RefuseRetrRestart, ProFTPD)
@@ -175,6 +193,9 @@ func check(t testing.TB, kind Kind, o Options) {
 	only("DeleteFailedUploads", o.DeleteFailedUploads, VSFTPD, ProFTPD)
 	if kind == PureFTPd && o.IdleTimeout%time.Minute != 0 || o.IdleTimeout%time.Second != 0 || o.DataTimeout%time.Second != 0 {
 		t.Fatalf("%s cannot time out after %v or %v: use whole seconds, for pure-ftpd whole minutes", kind, o.IdleTimeout, o.DataTimeout)
+	}
+	if !o.TLS && (o.ImplicitTLS || o.RequireReuse || o.RequireCert) {
+		t.Fatal("ImplicitTLS, RequireReuse and RequireCert need TLS")
 	}
 	if o.PassivePorts > plenty {
 		t.Fatalf("PassivePorts %d is more than the %d that a server here has", o.PassivePorts, plenty)

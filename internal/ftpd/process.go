@@ -4,6 +4,7 @@ package ftpd
 
 import (
 	"bufio"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -118,7 +119,7 @@ func (s *Server) up(alone bool) error {
 			return true
 		default:
 		}
-		last = greet(s.Addr)
+		last = s.greet()
 		return last == nil
 	})
 	select {
@@ -148,14 +149,17 @@ func every(pause time.Duration, done func() bool) bool {
 }
 
 // greet reads one greeting and says good-bye, until the server has hung up.
-func greet(addr string) error {
-	conn, err := net.DialTimeout("tcp", addr, time.Second)
+func (s *Server) greet() error {
+	conn, err := net.DialTimeout("tcp", s.Addr, time.Second)
 	if err != nil {
 		return err
 	}
 	defer conn.Close() //nolint:errcheck // nothing is pending
 	if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
 		return err
+	}
+	if s.implicit {
+		conn = tls.Client(conn, s.TLS)
 	}
 	in := bufio.NewReader(conn)
 	for {

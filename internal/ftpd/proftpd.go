@@ -36,6 +36,15 @@ func proftpd(t testing.TB, p plan) program {
 	if p.MaxPerIP > 0 {
 		conf = append(conf, pair{"MaxConnectionsPerHost", p.MaxPerIP})
 	}
+	if p.MaxPerUser > 0 {
+		conf = append(conf, pair{"MaxClientsPerUser", p.MaxPerUser})
+	}
+	if p.MaxLoginsPerIP > 0 {
+		conf = append(conf, pair{"MaxClientsPerHost", p.MaxLoginsPerIP})
+	}
+	if p.ConnectionRate > 0 {
+		conf = append(conf, pair{"MaxConnectionRate", fmt.Sprintf("%d 1.0", p.ConnectionRate)})
+	}
 	if p.IdleTimeout > 0 {
 		conf = append(conf, pair{"TimeoutIdle", seconds(p.IdleTimeout)})
 	}
@@ -43,11 +52,7 @@ func proftpd(t testing.TB, p plan) program {
 		conf = append(conf, pair{"TimeoutStalled", seconds(p.DataTimeout)}, pair{"TimeoutNoTransfer", seconds(p.DataTimeout)})
 	}
 	if p.TLS {
-		conf = append(conf, pair{"TLSEngine", "on"}, pair{"TLSRequired", "off"}, pair{"TLSRSACertificateFile", p.pem},
-			pair{"TLSRSACertificateKeyFile", p.pem}, pair{"TLSVerifyClient", "off"}, pair{"TLSLog", filepath.Join(p.dir, "tls.log")})
-		if !p.RequireReuse {
-			conf = append(conf, pair{"TLSOptions", "NoSessionReuseRequired"})
-		}
+		conf = append(conf, proftpdTLS(p)...)
 	}
 	file := filepath.Join(p.dir, "proftpd.conf")
 	write(t, file, conf.text(" "), 0o600)
@@ -56,6 +61,24 @@ func proftpd(t testing.TB, p plan) program {
 		args: []string{"-n", "-c", file},
 		logs: []string{log, filepath.Join(p.dir, "tls.log")},
 	}
+}
+
+// proftpdTLS are the directives of mod_tls.
+func proftpdTLS(p plan) setting {
+	conf := setting{
+		{"TLSEngine", "on"}, {"TLSRequired", "off"}, {"TLSRSACertificateFile", p.pem},
+		{"TLSRSACertificateKeyFile", p.pem}, {"TLSVerifyClient", on(p.RequireCert)}, {"TLSLog", filepath.Join(p.dir, "tls.log")},
+	}
+	if p.RequireCert {
+		conf = append(conf, pair{"TLSCACertificateFile", p.trusted})
+	}
+	if !p.RequireReuse {
+		conf = append(conf, pair{"TLSOptions", "NoSessionReuseRequired"})
+	}
+	if p.ImplicitTLS {
+		conf = append(conf, pair{"TLSOptions", "UseImplicitSSL"})
+	}
+	return conf
 }
 
 func on(b bool) string {

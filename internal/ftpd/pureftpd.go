@@ -29,6 +29,9 @@ func pureftpd(t testing.TB, p plan) program {
 		"-g", filepath.Join(p.dir, "pure-ftpd.pid"), "-O", "clf:" + log, "-f", "none",
 		"-c", strconv.Itoa(orElse(p.MaxClients, 1000)), "-C", strconv.Itoa(orElse(p.MaxPerIP, 1000)),
 	}
+	if p.MaxPerUser > 0 {
+		args = append(args, "-y", fmt.Sprintf("%d:1", p.MaxPerUser)) // the second number is for anonymous sessions
+	}
 	if p.IdleTimeout > 0 {
 		args = append(args, "-I", strconv.Itoa(int(p.IdleTimeout/time.Minute)))
 	}

@@ -25,7 +25,7 @@ func pyftpdlib(t testing.TB, p plan) program {
 	conf, err := json.Marshal(map[string]any{
 		"user": p.who.name, "password": p.who.password, "root": p.root, "pem": p.pem,
 		"port": p.block.control, "first": first, "last": last, "clients": p.MaxClients, "per_ip": p.MaxPerIP,
-		"idle": seconds(p.IdleTimeout), "data": seconds(p.DataTimeout),
+		"implicit": p.ImplicitTLS, "idle": seconds(p.IdleTimeout), "data": seconds(p.DataTimeout),
 	})
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(p.dir, "server.json"), conf, 0o600))

@@ -12,7 +12,20 @@ with open(sys.argv[1]) as f:
 authorizer = DummyAuthorizer()
 authorizer.add_user(conf["user"], conf["password"], conf["root"], perm="elradfmwMT")
 
+
+class ImplicitHandler(TLS_FTPHandler):
+    """TLS from the first byte: pyftpdlib itself has AUTH only."""
+
+    def handle(self):
+        self.secure_connection(self.ssl_context)
+
+    def handle_ssl_established(self):
+        TLS_FTPHandler.handle(self)  # the greeting
+
+
 handler = TLS_FTPHandler if conf["pem"] else FTPHandler
+if conf["implicit"]:
+    handler = ImplicitHandler
 handler.authorizer = authorizer
 handler.passive_ports = range(conf["first"], conf["last"] + 1)
 if conf["pem"]:

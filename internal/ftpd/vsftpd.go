@@ -43,7 +43,10 @@ func vsftpd(t testing.TB, p plan) program {
 	if p.TLS {
 		conf = append(conf, pair{"ssl_enable", "YES"}, pair{"rsa_cert_file", p.pem}, pair{"rsa_private_key_file", p.pem},
 			pair{"force_local_data_ssl", "NO"}, pair{"force_local_logins_ssl", "NO"}, pair{"ssl_ciphers", "HIGH"},
-			pair{"require_ssl_reuse", yes(p.RequireReuse)})
+			pair{"require_ssl_reuse", yes(p.RequireReuse)}, pair{"implicit_ssl", yes(p.ImplicitTLS)})
+	}
+	if p.RequireCert {
+		conf = append(conf, pair{"require_cert", "YES"}, pair{"validate_cert", "YES"}, pair{"ca_certs_file", p.trusted})
 	}
 	file := filepath.Join(p.dir, "vsftpd.conf")
 	write(t, file, conf.text("="), 0o600)
