@@ -1,0 +1,7 @@
+//go:build race
+
+package batch_test
+
+// nightFiles is fewer under the race detector, which makes the night five times
+// as slow; the whole of it is run without.
+const nightFiles = 1000
