@@ -1,0 +1,3 @@
+package main
+
+func demo(t terminal, args []string) (int, error) { return 0, misuse("not yet") }

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ftpretry/ftpretry/policy"
+)
+
+// settings are what flags, environment and settings file say. The zero value of
+// each field is its default, but where the flag states another.
+type settings struct {
+	file string // of settings
+
+	addr, user, passwordFile string
+	tls, implicit            bool
+	ca                       string
+	policy                   policy.Policy
+	connect, reply, stall    time.Duration
+
+	workers     int
+	journal     string
+	deadline    moment
+	stopOnError bool
+	direct      bool
+	verify      choice
+
+	include, exclude patterns
+	compare          choice
+	delete, dryRun   bool
+
+	html          string
+	json, verbose bool
+}
+
+// group is flags that belong together, for the help text.
+type group struct {
+	title string
+	flags func(*settings, *flag.FlagSet)
+}
+
+// The groups. Each flag is also FTPRETRY_NAME in the environment and a key of
+// the settings file.
+var (
+	serverGroup = group{"The server", func(s *settings, f *flag.FlagSet) {
+		f.StringVar(&s.addr, "addr", "", "`host` or host:port of the server")
+		f.StringVar(&s.user, "user", "", "log in as `name` (default anonymous), with the password in FTP_PASSWORD")
+		f.StringVar(&s.passwordFile, "password-file", "", "read the password from the first line of `file`, not from FTP_PASSWORD")
+		f.BoolVar(&s.tls, "tls", false, "use TLS (AUTH TLS), or fail")
+		f.BoolVar(&s.implicit, "implicit-tls", false, "use TLS from the first byte, usually on port 990")
+		f.StringVar(&s.ca, "ca", "", "trust the certificates in `file` (PEM), not those of the system")
+		f.DurationVar(&s.connect, "connect-timeout", 0, "give up connecting after `time` (default 30s)")
+		f.DurationVar(&s.reply, "reply-timeout", 0, "give up waiting for a reply after `time` (default 2m)")
+		f.DurationVar(&s.stall, "stall-timeout", 0, "give up a transfer that moves nothing for `time` (default 1m)")
+	}}
+	runGroup = group{"The run", func(s *settings, f *flag.FlagSet) {
+		f.IntVar(&s.workers, "workers", 4, "`number` of files at once, each over a connection of its own")
+		f.Var(&s.policy, "policy", "try again by this `policy`, such as \"attempts=8 initial=500ms max=30s elapsed=2h\nstorage.initial=5m\" (default 7 attempts, waits from 1s to 1m)")
+		f.StringVar(&s.journal, "journal", "", "keep in `file` what is done: the next run with it leaves that out, and goes on with\nwhat was half done, even after a crash")
+		f.Var(&s.deadline, "deadline", "begin nothing after `when`: a time of day (06:00) or from now on (8h)")
+		f.BoolVar(&s.stopOnError, "stop-on-error", false, "end the run at the first job that fails")
+		f.BoolVar(&s.direct, "direct", false, "upload under the final name at once, for servers that do not allow to rename;\na reader may then see half a file")
+		s.verify = choice{among: []string{"size", "hash", "none"}}
+		f.Var(&s.verify, "verify", "prove each transfer by `what` the server says of the file: size, hash (where it has\none) or none")
+	}}
+	mirrorGroup = group{"The mirror", func(s *settings, f *flag.FlagSet) {
+		f.Var(&s.include, "include", "only files that match `pattern`, such as '*.csv'; may be given more than once")
+		f.Var(&s.exclude, "exclude", "no files that match `pattern`; may be given more than once")
+		s.compare = choice{among: []string{"time", "size", "hash"}}
+		f.Var(&s.compare, "compare", "leave out a file that is there already, the same by `what`: time (and size), size, or\nhash, where the server has one")
+		f.BoolVar(&s.delete, "delete", false, "delete at the goal what is not at the source")
+		f.BoolVar(&s.dryRun, "dry-run", false, "print what would be done, and do nothing")
+	}}
+	outputGroup = group{"What is told", func(s *settings, f *flag.FlagSet) {
+		f.StringVar(&s.html, "html", "", "write the report to `file`, a page to look at in a browser")
+		f.BoolVar(&s.json, "json", false, "log to standard output, one JSON object a line, and nothing else")
+		f.BoolVar(&s.verbose, "v", false, "tell of every job and every attempt that failed")
+	}}
+	fileGroup = group{"The settings", func(s *settings, f *flag.FlagSet) {
+		f.StringVar(&s.file, "config", "", "read settings from `file` (YAML): a key for each flag, such as \"workers: 8\"")
+	}}
+)
+
+// everyFlag has all flags there are, of whichever command.
+func everyFlag() *flag.FlagSet {
+	all := flag.NewFlagSet("", flag.ContinueOnError)
+	for _, g := range []group{serverGroup, runGroup, mirrorGroup, outputGroup, fileGroup} {
+		g.flags(new(settings), all)
+	}
+	return all
+}
+
+// choice is one of several words; the first is the default.
+type choice struct {
+	among []string
+	word  string
+}
+
+func (c *choice) String() string {
+	if c.word == "" && len(c.among) > 0 {
+		return c.among[0]
+	}
+	return c.word
+}
+
+// Set is of [flag.Value].
+func (c *choice) Set(text string) error {
+	for _, word := range c.among {
+		if text == word {
+			c.word = word
+			return nil
+		}
+	}
+	return fmt.Errorf("want %s", strings.Join(c.among, ", "))
+}
+
+// patterns are a flag that may be given more than once.
+type patterns []string
+
+func (p *patterns) String() string { return strings.Join(*p, ",") }
+
+// Set is of [flag.Value], and adds a pattern.
+func (p *patterns) Set(text string) error {
+	*p = append(*p, text)
+	return nil
+}
+
+// moment is a point in time, given as a time of day or as a duration from now
+// on. The zero moment is never.
+type moment struct {
+	time.Time
+	text string
+}
+
+func (m *moment) String() string { return m.text }
+
+// Set is of [flag.Value].
+func (m *moment) Set(text string) error {
+	now := time.Now()
+	if d, err := time.ParseDuration(text); err == nil && d > 0 {
+		m.Time, m.text = now.Add(d), text
+		return nil
+	}
+	at, err := time.ParseInLocation("15:04", text, time.Local)
+	if err != nil {
+		return fmt.Errorf("want a time of day such as 06:00, or a duration such as 8h")
+	}
+	m.Time, m.text = time.Date(now.Year(), now.Month(), now.Day(), at.Hour(), at.Minute(), 0, 0, time.Local), text
+	if !m.After(now) {
+		m.Time = m.AddDate(0, 0, 1)
+	}
+	return nil
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// errInterrupted is the cause of a context that ended by a signal.
+var errInterrupted = errors.New("interrupted")
+
+// patience is how long an interrupted run may take to end by itself.
+const patience = 4 * time.Second
+
+// interruptible returns a context that ends at the first SIGINT or SIGTERM. At
+// the second, or when the program has not ended by itself for a while, it is
+// ended: a journal bears that at any moment.
+func interruptible(tell func(format string, args ...any)) (ctx context.Context, done func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	over := make(chan struct{})
+	go func() {
+		select {
+		case got := <-signals:
+			tell("%v: ending, once more ends it at once", got)
+			cancel(fmt.Errorf("%w (%v)", errInterrupted, got))
+		case <-over:
+			return
+		}
+		select {
+		case <-signals:
+		case <-time.After(patience):
+		case <-over:
+			return
+		}
+		os.Exit(interrupted)
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(over)
+		cancel(nil)
+	}
+}
