@@ -59,6 +59,7 @@ type Options struct {
 	PassivePorts int
 
 	Root string // the folder that is served; "" = a fresh one. It is given to the account that the server writes as
+	Host string // the address that the server listens on; "" = 127.0.0.1
 
 	AllowStoreRestart   bool // proftpd: REST before STOR, and APPE to a file that exists. The other three always allow it
 	RefuseRetrRestart   bool // proftpd: REST before RETR is refused
@@ -69,7 +70,7 @@ type Options struct {
 // Server is a running server. Its methods are safe for concurrent use; its fields are not to be changed.
 type Server struct {
 	Kind           Kind
-	Addr           string // "127.0.0.1:port"
+	Addr           string // "127.0.0.1:port", or on Options.Host
 	User, Password string
 	Root           string      // the folder on disk that a session sees as "/"
 	TLS            *tls.Config // for clients: trusts the server's certificate. nil when Options.TLS is not set
@@ -109,6 +110,9 @@ func Start(t testing.TB, kind Kind, o Options) *Server {
 	t.Helper()
 	Require(t)
 	check(t, kind, o)
+	if o.Host == "" {
+		o.Host = "127.0.0.1"
+	}
 	if o.PassivePorts == 0 {
 		o.PassivePorts = plenty
 	}
@@ -122,7 +126,7 @@ func Start(t testing.TB, kind Kind, o Options) *Server {
 	block := reserve(t)
 	s.ports = block
 	s.ports.last = block.first + o.PassivePorts - 1
-	s.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(block.control))
+	s.Addr = net.JoinHostPort(o.Host, strconv.Itoa(block.control))
 	plan := plan{Options: o, block: block, root: s.Root, dir: s.dir, who: who}
 	if o.TLS {
 		pair := certificate(t)

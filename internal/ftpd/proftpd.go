@@ -18,7 +18,7 @@ func proftpd(t testing.TB, p plan) program {
 	log := filepath.Join(p.dir, "proftpd.log")
 	conf := setting{
 		{"ModulePath", installed(t, "proftpd", "usr/lib/proftpd")}, {"LoadModule", "mod_tls.c"},
-		{"ServerType", "standalone"}, {"ServerName", "test"}, {"DefaultAddress", "127.0.0.1"}, {"UseIPv6", "off"},
+		{"ServerType", "standalone"}, {"ServerName", "test"}, {"DefaultAddress", p.Host}, {"UseIPv6", "off"},
 		{"Port", p.block.control}, {"PassivePorts", fmt.Sprintf("%d %d", first, last)},
 		{"User", "games"}, {"Group", "games"}, {"DefaultRoot", p.root}, {"RequireValidShell", "off"},
 		{"AuthPAM", "off"}, {"AuthOrder", "mod_auth_file.c"}, {"AuthUserFile", users},

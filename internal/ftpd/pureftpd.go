@@ -23,8 +23,8 @@ func pureftpd(t testing.TB, p plan) program {
 	first, last := p.block.passive(p.PassivePorts)
 	log := filepath.Join(p.dir, "transfers.log")
 	args := []string{
-		"-S", fmt.Sprintf("127.0.0.1,%d", p.block.control),
-		"-p", fmt.Sprintf("%d:%d", first, last), "-P", "127.0.0.1",
+		"-S", fmt.Sprintf("%s,%d", p.Host, p.block.control),
+		"-p", fmt.Sprintf("%d:%d", first, last), "-P", p.Host,
 		"-4", "-E", "-H", "-A", "-l", "puredb:" + db, "-u", "1",
 		"-g", filepath.Join(p.dir, "pure-ftpd.pid"), "-O", "clf:" + log, "-f", "none",
 		"-c", strconv.Itoa(orElse(p.MaxClients, 1000)), "-C", strconv.Itoa(orElse(p.MaxPerIP, 1000)),

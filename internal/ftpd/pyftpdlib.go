@@ -24,7 +24,7 @@ func pyftpdlib(t testing.TB, p plan) program {
 	first, last := p.block.passive(p.PassivePorts)
 	conf, err := json.Marshal(map[string]any{
 		"user": p.who.name, "password": p.who.password, "root": p.root, "pem": p.pem,
-		"port": p.block.control, "first": first, "last": last, "clients": p.MaxClients, "per_ip": p.MaxPerIP,
+		"host": p.Host, "port": p.block.control, "first": first, "last": last, "clients": p.MaxClients, "per_ip": p.MaxPerIP,
 		"implicit": p.ImplicitTLS, "idle": seconds(p.IdleTimeout), "data": seconds(p.DataTimeout),
 	})
 	must(t, err)

@@ -37,7 +37,7 @@ if conf["data"]:
     handler.dtp_handler.timeout = conf["data"]
     PassiveDTP.timeout = conf["data"]
 
-server = FTPServer(("127.0.0.1", conf["port"]), handler)
+server = FTPServer((conf["host"], conf["port"]), handler)
 # The listener itself is counted.
 server.max_cons = conf["clients"] + 1 if conf["clients"] else 512
 server.max_cons_per_ip = conf["per_ip"]

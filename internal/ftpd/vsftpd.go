@@ -24,12 +24,12 @@ func vsftpd(t testing.TB, p plan) program {
 	log := filepath.Join(p.dir, "vsftpd.log")
 	service := pamService(t, p)
 	conf := setting{
-		{"listen", "YES"}, {"listen_address", "127.0.0.1"}, {"listen_port", p.block.control}, {"background", "NO"},
+		{"listen", "YES"}, {"listen_address", p.Host}, {"listen_port", p.block.control}, {"background", "NO"},
 		{"anonymous_enable", "NO"}, {"local_enable", "YES"}, {"pam_service_name", filepath.Base(service)},
 		{"guest_enable", "YES"}, {"guest_username", "games"}, {"virtual_use_local_privs", "YES"},
 		{"local_root", p.root}, {"write_enable", "YES"}, {"local_umask", "022"},
 		{"chroot_local_user", "YES"}, {"allow_writeable_chroot", "YES"}, {"secure_chroot_dir", empty},
-		{"pasv_address", "127.0.0.1"}, {"pasv_min_port", first}, {"pasv_max_port", last},
+		{"pasv_address", p.Host}, {"pasv_min_port", first}, {"pasv_max_port", last},
 		{"seccomp_sandbox", "NO"}, {"isolate", "NO"}, {"isolate_network", "NO"},
 		{"max_clients", p.MaxClients}, {"max_per_ip", p.MaxPerIP}, {"delete_failed_uploads", yes(p.DeleteFailedUploads)},
 		{"xferlog_enable", "YES"}, {"xferlog_std_format", "NO"}, {"vsftpd_log_file", log},
