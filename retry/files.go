@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/ftpretry/ftpretry/internal/filelock"
 	"github.com/ftpretry/ftpretry/internal/wire"
 )
 
@@ -91,7 +92,7 @@ func (d *fileDownload) open(ctx context.Context, local string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := lock(f); err != nil {
+	if err := filelock.Exclusive(f); err != nil {
 		_ = f.Close()
 		return fmt.Errorf("%s is being written by another download: %w", f.Name(), err)
 	}

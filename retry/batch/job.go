@@ -70,6 +70,11 @@ type Job struct {
 	// Time is the modification time that the file gets at its goal, where the
 	// server or the local system allows it; zero = what the transfer makes it.
 	Time time.Time `json:"time,omitzero"`
+
+	// compared says that both sides were looked at and it is to be done,
+	// whatever a journal says. Of such a job a journal tells only how far it
+	// had come.
+	compared bool
 }
 
 // identity is what makes two jobs the same.

@@ -18,6 +18,8 @@ type lane struct {
 	ctx    context.Context
 
 	job     Job
+	now     version // of job
+	past    past    // of job
 	began   time.Time
 	attempt int             // number of the operation's attempt at hand
 	class   transient.Class // of which the last one failed
@@ -50,8 +52,19 @@ func Current(ctx context.Context) (job Job, worker int, ok bool) {
 func (l *lane) take(job Job) {
 	n := l.run
 	if n.wanted.Err() != nil {
-		n.landed(job)
 		n.end(Result{Job: job, Worker: -1})
+		n.landed(job)
+		return
+	}
+	if err := l.look(job); err != nil {
+		n.stop(err)
+		n.end(Result{Job: job, Worker: -1})
+		n.landed(job)
+		return
+	}
+	if l.past.done {
+		n.end(Result{Job: job, State: Skipped, Worker: -1})
+		n.landed(job)
 		return
 	}
 	l.job, l.began, l.moved = job, time.Now(), 0
@@ -71,6 +84,7 @@ func (l *lane) take(job Job) {
 		l.res.State = Unknown
 	}
 	n.tally.busy(l.number, false, l.began.Add(l.res.Took))
+	l.settle()
 	n.end(l.res)
 	n.landed(job)
 }

@@ -28,6 +28,7 @@ type run struct {
 	enough context.CancelCauseFunc
 	began  time.Time
 	tally  *tally
+	log    *logbook // nil = no journal
 	queue  chan Job
 	flying sync.WaitGroup // jobs handed to workers
 	dials  int64          // of the client, before
@@ -77,6 +78,7 @@ func (n *run) all(jobs func(context.Context) iter.Seq[Job]) (*Report, error) {
 	unread := n.feed(jobs(n.wanted))
 	close(n.queue)
 	workers.Wait()
+	n.tidy(unread)
 	return n.report(unread)
 }
 
@@ -228,12 +230,24 @@ func (n *run) report(unread bool) (*Report, error) {
 	}
 	left := n.left
 	n.mu.Unlock()
-	rep := n.tally.close(n.Client.Stats().Dials-n.dials, time.Since(n.began))
+	rep := n.whole()
 	rep.Unread = unread
-	if n.wanted.Err() == nil || !left && !unread && n.ctx.Err() == nil {
-		return rep, nil // or it came too late to matter
+	var err error
+	if n.wanted.Err() != nil && (left || unread || n.ctx.Err() != nil) { // it did not come too late to matter
+		why := context.Cause(n.wanted)
+		rep.Stopped = why.Error()
+		err = fmt.Errorf("batch: run ended early: %w", why)
 	}
-	why := context.Cause(n.wanted)
-	rep.Stopped = why.Error()
-	return rep, fmt.Errorf("batch: run ended early: %w", why)
+	if failed := n.log.finish(rep); failed != nil && !errors.Is(err, ErrJournalFailed) {
+		err = errors.Join(err, fmt.Errorf("batch: %w", failed))
+	}
+	return rep, err
+}
+
+// whole is the report of the run as far as it has come.
+func (n *run) whole() *Report { return n.tally.whole(n.spent()) }
+
+// spent returns the connections that were made, and the time.
+func (n *run) spent() (dials int64, took time.Duration) {
+	return n.Client.Stats().Dials - n.dials, time.Since(n.began)
 }

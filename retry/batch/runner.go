@@ -34,6 +34,9 @@ type Runner struct {
 	Client  *retry.Client
 	Workers int // jobs at once; 0 = 4. More than the client's MaxConns wait for a connection
 	Hooks   Hooks
+	// Journal is where runs write down what they have done, for the next one to
+	// carry on; nil = none. Run does not close it.
+	Journal *Journal
 
 	// StopOnError ends the run when a job has failed or is unknown: jobs in
 	// flight are finished, the rest are not run. Without it a job's failure is
@@ -100,7 +103,12 @@ func (r *Runner) run(ctx context.Context, jobs func(context.Context) iter.Seq[Jo
 	if err != nil {
 		return &Report{Started: time.Now(), Stopped: err.Error()}, err
 	}
-	return settled.start(ctx).all(jobs)
+	n := settled.start(ctx)
+	if n.log, err = settled.Journal.start(n); err != nil {
+		n.cut(nil)
+		return &Report{Server: settled.Client.Addr(), Started: n.began, Stopped: err.Error()}, fmt.Errorf("batch: %w", err)
+	}
+	return n.all(jobs)
 }
 
 // settle returns a copy of r with its defaults filled in, or what is wrong with

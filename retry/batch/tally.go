@@ -2,6 +2,7 @@ package batch
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -77,6 +78,9 @@ func (t *tally) up(lane int, now time.Time) {
 
 // add counts a job that has ended.
 func (t *tally) add(res Result) {
+	if res.Note != "" {
+		t.note(res.Note)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	r := &t.rep
@@ -87,9 +91,6 @@ func (t *tally) add(res Result) {
 		r.Uploaded += res.Bytes
 	case Download:
 		r.Downloaded += res.Bytes
-	}
-	if res.Note != "" && (r.Notes[res.Note] > 0 || len(r.Notes) < mostNotes) {
-		r.Notes[res.Note]++
 	}
 	if (res.State == Failed || res.State == Unknown) && len(r.Problems) < mostProblems {
 		r.Problems = append(r.Problems, res.entry(r.Started))
@@ -115,15 +116,41 @@ func rank(list *[]Entry, res Result, started time.Time, order func(a, b Entry) i
 	*list = (*list)[:min(len(*list), mostRanked)]
 }
 
-// close returns the report. Nothing may be added afterwards.
-func (t *tally) close(dials int64, took time.Duration) *Report {
+// counts returns the report without its lists, as far as it has come.
+func (t *tally) counts(dials int64, took time.Duration) *Report {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	r := t.rep
 	r.Dials, r.Took = dials, took
-	r.Outages = t.outages.close(took)
-	r.Bars = t.bars.all()
+	r.Replays, r.Notes = maps.Clone(r.Replays), maps.Clone(r.Notes)
+	r.setLists(&Report{})
 	return &r
+}
+
+// whole returns the report as far as it has come.
+func (t *tally) whole(dials int64, took time.Duration) *Report {
+	r := t.counts(dials, took)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	lists := t.rep
+	lists.Outages, lists.Bars = t.outages.close(took), t.bars.all()
+	r.setLists(&lists)
+	return r
+}
+
+// setLists gives r copies of the lists of another report.
+func (r *Report) setLists(of *Report) {
+	r.Problems, r.Slowest, r.Replayed = slices.Clone(of.Problems), slices.Clone(of.Slowest), slices.Clone(of.Replayed)
+	r.Bars, r.Waits, r.Outages = slices.Clone(of.Bars), slices.Clone(of.Waits), slices.Clone(of.Outages)
+}
+
+// note counts what did not work and is no failure of a job.
+func (t *tally) note(text string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if n := t.rep.Notes; n[text] > 0 || len(n) < mostNotes {
+		n[text]++
+	}
 }
 
 // entry is the job as a report shows it.

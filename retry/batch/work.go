@@ -20,9 +20,17 @@ func (l *lane) do(job Job) error {
 	case Download:
 		return l.download(job)
 	case Delete:
-		return l.client.Delete(l.ctx, job.Remote)
+		ctx, err := l.begin(job)
+		if err != nil {
+			return err
+		}
+		return l.client.Delete(ctx, job.Remote)
 	case Rename:
-		return l.client.Rename(l.ctx, job.Remote, job.To)
+		ctx, err := l.begin(job)
+		if err != nil {
+			return err
+		}
+		return l.client.Rename(ctx, job.Remote, job.To)
 	default:
 		return l.client.EnsureDir(l.ctx, job.Remote)
 	}
@@ -33,8 +41,16 @@ func (l *lane) upload(job Job) error {
 	if err != nil {
 		return err
 	}
-	if err := l.client.StorFile(l.ctx, job.Remote, job.Local); err != nil {
+	l.now = versionOf(job, local)
+	ctx, err := l.begin(job)
+	if err != nil {
 		return err
+	}
+	if err := l.client.StorFile(ctx, job.Remote, job.Local); err != nil {
+		return err
+	}
+	if after, err := os.Stat(job.Local); err == nil && versionOf(job, after) != l.now {
+		return fmt.Errorf("%w: %s was written to meanwhile", retry.ErrChanged, job.Local)
 	}
 	if job.Time.IsZero() || job.Time.Equal(local.ModTime()) {
 		return nil // StorFile has set it

@@ -1,0 +1,224 @@
+package batch
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// logbook is a journal in the hands of a run.
+type logbook struct {
+	*Journal
+	run    int // number
+	report keeper
+}
+
+// start gives the journal to a run, which gives it back by finish. A nil Journal
+// is a nil logbook.
+func (j *Journal) start(n *run) (*logbook, error) {
+	if j == nil {
+		return nil, nil
+	}
+	if j.db == nil {
+		return nil, fmt.Errorf("%w: open it with OpenJournal", ErrJournalClosed)
+	}
+	j.mu.Lock()
+	closed, running := j.closed, j.running
+	j.running = j.running || !closed
+	j.mu.Unlock()
+	switch {
+	case closed:
+		return nil, fmt.Errorf("%w: %s: open it again", ErrJournalClosed, j.name)
+	case running:
+		return nil, fmt.Errorf("%s: %w", j.name, errInUse)
+	}
+	b := &logbook{Journal: j, report: keeper{run: n}}
+	err := b.bind(n.Client.Addr(), n.Client.User())
+	if err != nil {
+		j.free()
+		return nil, err
+	}
+	return b, nil
+}
+
+// free ends the use by a run.
+func (j *Journal) free() {
+	j.mu.Lock()
+	j.running, j.after = false, nil
+	j.mu.Unlock()
+}
+
+// bind refuses another server than that of the journal, and begins a run.
+func (b *logbook) bind(addr, user string) error {
+	var h head
+	err := b.read(func(tx *bolt.Tx) error {
+		_, err := get(tx, inHead, headKey, &h)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case h.Addr != "" && (h.Addr != addr || h.User != user):
+		return fmt.Errorf("%w: %s is of %s as %s, and this run is for %s as %s: take another journal",
+			ErrJournalServer, b.name, h.Addr, h.User, addr, user)
+	}
+	h.Addr, h.User = addr, user
+	h.Run++
+	b.run = h.Run
+	b.mu.Lock()
+	b.after = b.report.keep
+	b.mu.Unlock()
+	return b.write(func(tx *bolt.Tx) error { return put(tx, inHead, headKey, h) })
+}
+
+// past is what earlier runs have made of a job.
+type past struct {
+	done  bool
+	begun *begun // nil = nothing was begun, or all of that is settled
+	same  bool   // of the same version
+}
+
+// look looks up a job.
+func (b *logbook) look(job Job, now version) (p past, err error) {
+	key := job.key()
+	err = b.read(func(tx *bolt.Tx) error {
+		if value := tx.Bucket([]byte(inDone)).Get(key); value != nil && !job.compared {
+			text, err := unseal(inDone, key, value)
+			if err != nil {
+				return err
+			}
+			v, err := decodeVersion(text)
+			if err != nil {
+				return err
+			}
+			if p.done = v.covers(now); p.done {
+				return nil
+			}
+		}
+		var left begun
+		found, err := get(tx, inBegun, key, &left)
+		if found {
+			p.begun = &left
+			p.same = bytes.Equal(left.Version, now.encode())
+		}
+		return err
+	})
+	return p, err
+}
+
+// begin writes down that job may change something on the server from now on. A
+// temporary file that it will not go on with is noted as left.
+func (b *logbook) begin(job Job, now version, temp string, p past) error {
+	key := job.key()
+	return b.write(func(tx *bolt.Tx) error {
+		if p.begun != nil && len(p.begun.Temp) > 0 && string(p.begun.Temp) != temp {
+			if err := leave(tx, p.begun.Temp); err != nil {
+				return err
+			}
+		}
+		return put(tx, inBegun, key, begun{Run: b.run, Temp: []byte(temp), Version: now.encode()})
+	})
+}
+
+// leave notes a temporary file that is to be removed.
+func leave(tx *bolt.Tx, temp []byte) error {
+	return tx.Bucket([]byte(inLeft)).Put(temp, seal(inLeft, temp, nil))
+}
+
+// end writes down what came of a job, so that it is on the disk. Whatever an
+// upload has left on the server stays noted until it is done.
+func (b *logbook) end(res Result, now version) error {
+	settled := res.State == Done || res.State == Failed && res.Kind != Upload
+	if !settled {
+		return nil
+	}
+	key := res.key()
+	return b.write(func(tx *bolt.Tx) error {
+		if res.State == Done {
+			if err := tx.Bucket([]byte(inDone)).Put(key, seal(inDone, key, now.encode())); err != nil {
+				return err
+			}
+		}
+		return tx.Bucket([]byte(inBegun)).Delete(key)
+	})
+}
+
+// stale notes as left what jobs have begun in earlier runs that were not among
+// those of this one.
+func (b *logbook) stale() error {
+	for more := true; more; {
+		var keys [][]byte
+		var old []begun
+		err := b.read(func(tx *bolt.Tx) error {
+			c := tx.Bucket([]byte(inBegun)).Cursor()
+			for key, value := c.First(); key != nil && len(keys) < mostAtOnce; key, value = c.Next() {
+				var r begun
+				text, err := unseal(inBegun, key, value)
+				if err == nil {
+					err = json.Unmarshal(text, &r)
+				}
+				if err != nil {
+					return err
+				}
+				if r.Run < b.run {
+					keys, old = append(keys, bytes.Clone(key)), append(old, r)
+				}
+			}
+			return nil
+		})
+		if err != nil || len(keys) == 0 {
+			return err
+		}
+		more = len(keys) == mostAtOnce
+		err = b.write(func(tx *bolt.Tx) error {
+			for i, key := range keys {
+				if len(old[i].Temp) > 0 {
+					if err := leave(tx, old[i].Temp); err != nil {
+						return err
+					}
+				}
+				if err := tx.Bucket([]byte(inBegun)).Delete(key); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mostAtOnce bounds what is held of the journal in memory.
+const mostAtOnce = 1000
+
+// left returns the names of temporary files that are to be removed, in order,
+// from one on.
+func (b *logbook) left(from string) (names []string, err error) {
+	err = b.read(func(tx *bolt.Tx) error {
+		c := tx.Bucket([]byte(inLeft)).Cursor()
+		for key, _ := c.Seek([]byte(from)); key != nil && len(names) < mostAtOnce; key, _ = c.Next() {
+			names = append(names, string(key))
+		}
+		return nil
+	})
+	return names, err
+}
+
+// removed forgets temporary files that are no more.
+func (b *logbook) removed(names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	return b.write(func(tx *bolt.Tx) error {
+		for _, name := range names {
+			if err := tx.Bucket([]byte(inLeft)).Delete([]byte(name)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
