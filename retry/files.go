@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/ftpretry/ftpretry/internal/filelock"
@@ -31,6 +32,12 @@ func (c *Client) StorFile(ctx context.Context, path, local string) error {
 		u.mtime = info.ModTime()
 	}
 	return c.stor(ctx, u)
+}
+
+// IsPart reports whether name ends as that of a file does that RetrFile has not
+// completed, or of what it knows of one.
+func IsPart(name string) bool {
+	return strings.HasSuffix(name, partSuffix) || strings.HasSuffix(name, infoSuffix)
 }
 
 // partInfo is what a ".part" file is a part of.

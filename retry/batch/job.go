@@ -16,12 +16,19 @@ const (
 	Rename                   // Remote to To
 	MakeDir                  // the directory Remote; done if it is there already
 	Barrier                  // what follows begins when everything before has ended; neither told to hooks nor counted
+
+	RemoveDir   // the directory Remote, which is empty
+	LocalDir    // make the local directory Local; only of a mirror
+	LocalDelete // the local file, or empty directory, Local; only of a mirror
+	List        // look into the directory Remote, or Local; only of a mirror, and only where that has failed
 )
 
-var kinds = [...]string{Upload: "upload", Download: "download", Delete: "delete", Rename: "rename", MakeDir: "mkdir", Barrier: "barrier"}
+var kinds = [...]string{
+	Upload: "upload", Download: "download", Delete: "delete", Rename: "rename", MakeDir: "mkdir", Barrier: "barrier",
+	RemoveDir: "rmdir", LocalDir: "local mkdir", LocalDelete: "local delete", List: "list",
+}
 
-// String returns "upload", "download", "delete", "rename", "mkdir" or
-// "barrier".
+// String returns the name of the kind, such as "upload", "mkdir" or "barrier".
 func (k Kind) String() string {
 	if k < Upload || int(k) >= len(kinds) {
 		return fmt.Sprintf("Kind(%d)", int(k))
@@ -53,7 +60,7 @@ func (k *Kind) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("batch: %q is no kind of job: want upload, download, delete, rename, mkdir or barrier", text)
+	return fmt.Errorf("batch: %q is no kind of job: want upload, download, delete, rename, mkdir, rmdir or barrier", text)
 }
 
 // Job is one thing to be done. Two jobs of the same Kind, Remote, Local and To
@@ -75,6 +82,8 @@ type Job struct {
 	// whatever a journal says. Of such a job a journal tells only how far it
 	// had come.
 	compared bool
+
+	mirror *mirrored // of a mirror, which has found that it is needed; nil for other jobs
 }
 
 // identity is what makes two jobs the same.
@@ -85,10 +94,14 @@ func (j Job) identity() Job {
 // check refuses a job that cannot be run at all.
 func (j Job) check() error {
 	switch {
-	case j.Kind < Upload || j.Kind > Barrier:
+	case j.Kind < Upload || int(j.Kind) >= len(kinds):
 		return fmt.Errorf("job has no kind: give it one, such as %v", Upload)
+	case j.mirror != nil:
+		return j.mirror.fault
 	case j.Kind == Barrier:
 		return nil
+	case j.Kind > RemoveDir:
+		return fmt.Errorf("%v is only for mirrors: use MirrorUp or MirrorDown", j.Kind)
 	case j.Remote == "":
 		return fmt.Errorf("%v has no name on the server: set Remote", j.Kind)
 	case j.Local == "" && (j.Kind == Upload || j.Kind == Download):

@@ -159,7 +159,7 @@ func (r Result) entry(started time.Time) Entry {
 		Kind: r.Kind, Remote: r.Remote, Local: r.Local, To: r.To, State: r.State,
 		Attempts: r.Attempts, Bytes: r.Bytes, MovedTwice: r.MovedTwice, Took: r.Took, Waited: r.Waited,
 	}
-	if e.Kind < 0 || e.Kind > Barrier {
+	if e.Kind < 0 || int(e.Kind) >= len(kinds) {
 		e.Kind = 0
 	}
 	if r.Err != nil {

@@ -31,6 +31,10 @@ func (l *lane) do(job Job) error {
 			return err
 		}
 		return l.client.Rename(ctx, job.Remote, job.To)
+	case RemoveDir:
+		return l.client.RemoveDir(l.ctx, job.Remote)
+	case LocalDir, LocalDelete:
+		return inRoot(l.ctx, job)
 	default:
 		return l.client.EnsureDir(l.ctx, job.Remote)
 	}
@@ -59,8 +63,11 @@ func (l *lane) upload(job Job) error {
 }
 
 func (l *lane) download(job Job) error {
-	if err := os.MkdirAll(filepath.Dir(job.Local), 0o777); err != nil {
-		return err
+	root := retry.RootOf(l.ctx)
+	if root == nil { // a mirror has made it
+		if err := os.MkdirAll(filepath.Dir(job.Local), 0o777); err != nil {
+			return err
+		}
 	}
 	ctx := l.ctx
 	if job.Size > 0 {
@@ -71,6 +78,9 @@ func (l *lane) download(job Job) error {
 	}
 	if job.Time.IsZero() {
 		return nil
+	}
+	if root != nil {
+		return l.dated(setTimeIn(root, job))
 	}
 	return l.dated(os.Chtimes(job.Local, time.Time{}, job.Time))
 }
