@@ -91,7 +91,10 @@ func (w *walk) differ(ctx context.Context, name string, source, goal entry, remo
 	case w.up && !remote.SetsTime && seen.notBefore(local.time):
 		return "", "same size, and not older: the server's files cannot be given a time", nil
 	}
-	return fmt.Sprintf("time %s, not %s", stamp(goal.time), stamp(source.time)), "", nil
+	if w.up {
+		return fmt.Sprintf("time %s, not %s", stamp(seen.at), stamp(local.time)), "", nil
+	}
+	return fmt.Sprintf("time %s, not %s", stamp(local.time), stamp(seen.at)), "", nil
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }
