@@ -83,7 +83,7 @@ type Job struct {
 	// had come.
 	compared bool
 
-	mirror *mirrored // of a mirror, which has found that it is needed; nil for other jobs
+	mirror *follower // told of its end; nil = nobody
 }
 
 // identity is what makes two jobs the same.
@@ -96,9 +96,9 @@ func (j Job) check() error {
 	switch {
 	case j.Kind < Upload || int(j.Kind) >= len(kinds):
 		return fmt.Errorf("job has no kind: give it one, such as %v", Upload)
-	case j.mirror != nil:
-		return j.mirror.fault
 	case j.Kind == Barrier:
+		return nil
+	case j.Kind > RemoveDir && j.compared:
 		return nil
 	case j.Kind > RemoveDir:
 		return fmt.Errorf("%v is only for mirrors: use MirrorUp or MirrorDown", j.Kind)

@@ -138,20 +138,16 @@ func (r *Runner) mirror(ctx context.Context, m Mirror, up bool) (*Report, error)
 		ctx = retry.WithRoot(ctx, w.root)
 	}
 	c := *r
-	c.Hooks.Ended = func(res Result) {
-		res.mirror.end(res.State)
-		if r.Hooks.Ended != nil {
-			r.Hooks.Ended(res)
-		}
+	if m.DryRun {
+		c.Journal = nil // nothing is done that could be written down
 	}
-	rep, err := c.run(ctx, w.jobs)
-	return w.account(rep, err)
+	return c.run(ctx, w.jobs)
 }
 
 // newWalk prepares a mirror, or says what is wrong with it.
 func newWalk(r *Runner, m Mirror, up bool) (*walk, error) {
 	w := &walk{
-		Mirror: m, up: up, out: make(chan Job), slots: make(chan struct{}, r.Workers), notes: make(map[string]int64),
+		Mirror: m, up: up, out: make(chan Job), slots: make(chan struct{}, r.Workers),
 		client: r.Client.WithHooks(r.Client.Hooks().And(r.Hooks.Hooks)),
 	}
 	var err error
@@ -183,26 +179,4 @@ func newWalk(r *Runner, m Mirror, up bool) (*walk, error) {
 		w.folds = w.root != nil && foldsCase(m.Local)
 	}
 	return w, nil
-}
-
-// account adds to the report what is no job, and says so where the walk was not
-// finished.
-func (w *walk) account(rep *Report, err error) (*Report, error) {
-	rep.Jobs.NotRun += w.planned + w.spared
-	rep.Jobs.Total += w.planned + w.spared
-	for text, n := range w.notes {
-		if rep.Notes == nil {
-			rep.Notes = make(map[string]int64)
-		}
-		rep.Notes[text] += n
-	}
-	if w.cut == nil {
-		return rep, err
-	}
-	rep.Unread = true
-	if err == nil {
-		rep.Stopped = w.cut.Error()
-		err = fmt.Errorf("batch: run ended early: %w", w.cut)
-	}
-	return rep, err
 }

@@ -57,10 +57,10 @@ func (w *walk) deletions(ctx context.Context) {
 	}
 	if w.blind {
 		for _, x := range w.extra {
-			w.pass(x.node.join(x.name), noteBlind)
-			w.note(noteBlind)
+			name := x.node.join(x.name)
+			w.pass(name, noteBlind)
+			w.run.end(Result{Job: w.deleting(name), Note: noteBlind, Worker: -1})
 		}
-		w.spared += int64(len(w.extra))
 		return
 	}
 	if !w.DryRun && !w.give(ctx, Job{Kind: Barrier}) {
@@ -84,7 +84,7 @@ func (w *walk) remove(ctx context.Context, x extra, why string) bool {
 	}
 	if x.doubt && !w.DryRun && w.client.Delete(ctx, w.remote.path(name)) == nil {
 		w.pass(name, why+": it was a symbolic link")
-		w.note("symbolic link was deleted")
+		w.run.tally.note("symbolic link was deleted")
 		return true
 	}
 	n := x.node.child(x.name, w.asked(x.node, x.entry), true)
@@ -134,7 +134,7 @@ func (w *walk) empty(ctx context.Context, n *node, why string) (left, gone bool)
 			continue
 		}
 		wg.Add(1)
-		if !w.sendTold(ctx, n.join(e.name), w.deleting(n.join(e.name)), why, func(s State) { end(s == Done); wg.Done() }) {
+		if !w.send(ctx, n.join(e.name), w.deleting(n.join(e.name)), why, func(s State) { end(s == Done); wg.Done() }) {
 			end(false)
 			wg.Done()
 		}

@@ -7,28 +7,24 @@ import (
 )
 
 // send gives a job to the run, once a worker is free for it, and reports whether
-// it was taken.
-func (w *walk) send(ctx context.Context, name string, job Job, why string) bool {
-	return w.sendTold(ctx, name, job, why, nil)
-}
-
-// sendTold is send for a job whose end is to be told. In a dry run every job
-// would be done.
-func (w *walk) sendTold(ctx context.Context, name string, job Job, why string, ended func(State)) bool {
+// it was taken. told, if it is not nil, is told of the job's end and must not
+// block; in a dry run every job would be done.
+func (w *walk) send(ctx context.Context, name string, job Job, why string, told func(State)) bool {
 	if ctx.Err() != nil {
 		return false
 	}
 	w.tell(Step{name, job, why})
 	if w.DryRun {
-		w.mu.Lock()
-		w.planned++
-		w.mu.Unlock()
-		if ended != nil {
-			ended(Done)
+		w.run.end(Result{Job: job, Worker: -1})
+		if told != nil {
+			told(Done)
 		}
 		return true
 	}
-	job.mirror = &mirrored{ended: ended}
+	job.compared = true
+	if told != nil {
+		job.mirror = &follower{told}
+	}
 	return w.give(ctx, job)
 }
 
@@ -44,7 +40,7 @@ func (w *walk) give(ctx context.Context, job Job) bool {
 // do is send that waits for the job's end.
 func (w *walk) do(ctx context.Context, name string, job Job, why string) bool {
 	ended := make(chan State, 1)
-	if !w.sendTold(ctx, name, job, why, func(s State) { ended <- s }) {
+	if !w.send(ctx, name, job, why, func(s State) { ended <- s }) {
 		return false
 	}
 	select {
@@ -61,8 +57,7 @@ func (w *walk) fault(ctx context.Context, name string, job Job, err error) {
 		return // it is not the job's fault
 	}
 	w.tell(Step{Name: name, Why: err.Error()})
-	job.mirror = &mirrored{fault: err}
-	w.give(ctx, job)
+	w.run.end(Result{Job: job, State: Failed, Err: err, Worker: -1})
 }
 
 // unseen is a directory that could not be listed.
@@ -97,13 +92,6 @@ func (w *walk) tell(s Step) {
 	w.telling.Lock()
 	defer w.telling.Unlock()
 	w.Plan(s)
-}
-
-// note counts what the report is to say and is no failure.
-func (w *walk) note(text string) {
-	w.mu.Lock()
-	w.notes[text]++
-	w.mu.Unlock()
 }
 
 // make makes a directory at the goal, and before it those above it. It reports

@@ -48,7 +48,7 @@ func (w *walk) visit(ctx context.Context, n *node, wg *sync.WaitGroup) (rest []*
 	return v.all(ctx)
 }
 
-var errNoHash = errors.New("batch: Mirror.Compare is Hash, but the server computes no hashes: compare by SizeAndTime or Size")
+var errNoHash = errors.New("Mirror.Compare is Hash, but the server computes no hashes: compare by SizeAndTime or Size")
 
 // listGoal lists a directory at the goal; one that is not there has nothing in
 // it.
@@ -161,7 +161,7 @@ func (v *visiting) usable(ctx context.Context, e entry, seen map[string]string) 
 	name := v.label(e)
 	if v.temporary(e.name) {
 		v.pass(name, noteTemporary)
-		v.note(noteTemporary)
+		v.run.tally.note(noteTemporary)
 		delete(v.goal, v.key(e.name))
 		return false
 	}
@@ -196,12 +196,12 @@ func (v *visiting) file(ctx context.Context, e entry) {
 	name := v.node.join(e.name)
 	if e.nature != file {
 		v.pass(name, "a "+e.nature.String()+" is not copied")
-		v.note("a " + e.nature.String() + " is not copied")
+		v.run.tally.note("a " + e.nature.String() + " is not copied")
 		return
 	}
 	if at == nil || at.nature != file {
 		if (at == nil || v.clear(ctx, *at, e)) && v.make(ctx, v.node) {
-			v.send(ctx, name, v.copying(name, e), "not there")
+			v.send(ctx, name, v.copying(name, e), "not there", nil)
 		}
 		return
 	}
@@ -212,7 +212,7 @@ func (v *visiting) file(ctx context.Context, e entry) {
 		case err != nil:
 			v.fault(ctx, name, v.copying(name, e), fmt.Errorf("cannot be compared: %w", err))
 		case why != "":
-			v.send(ctx, name, v.copying(name, e), why)
+			v.send(ctx, name, v.copying(name, e), why, nil)
 		default:
 			v.pass(name, same)
 		}

@@ -20,9 +20,10 @@ type walk struct {
 	Mirror
 	up               bool
 	include, exclude patterns
-	client           *retry.Client
-	root             *os.Root // of the local tree; nil for none, in a dry run
-	folds            bool     // the local file system does not tell case apart
+	run              *run
+	client           *retry.Client // for questions
+	root             *os.Root      // of the local tree; nil for none, in a dry run
+	folds            bool          // the local file system does not tell case apart
 	local, remote    tree
 	source, goal     tree // the same two
 	out              chan Job
@@ -31,13 +32,10 @@ type walk struct {
 
 	telling sync.Mutex // held while Plan is called
 
-	mu      sync.Mutex
-	blind   bool  // not everything could be looked at
-	cut     error // why the walk ended early
-	extra   []extra
-	planned int64 // jobs of a dry run
-	spared  int64 // of extra, for being blind
-	notes   map[string]int64
+	mu    sync.Mutex
+	blind bool  // not everything could be looked at
+	cut   error // why the walk ended early
+	extra []extra
 }
 
 // node is a directory of the trees.
@@ -64,25 +62,22 @@ func (n *node) join(name string) string {
 	return n.name + "/" + name
 }
 
-// mirrored is what a mirror wants of a job.
-type mirrored struct {
-	fault error       // it cannot be run at all
-	ended func(State) // told of its end, must not block
-}
+// follower is told of a job's end, and must not block.
+type follower struct{ told func(State) }
 
-// end tells of a job's end. m may be nil.
-func (m *mirrored) end(s State) {
-	if m != nil && m.ended != nil {
-		m.ended(s)
+func (f *follower) end(s State) {
+	if f != nil {
+		f.told(s)
 	}
 }
 
 var errLeft = errors.New("not asked for any more")
 
 // jobs is the sequence of the mirror's jobs.
-func (w *walk) jobs(ctx context.Context) iter.Seq[Job] {
+func (w *walk) jobs(n *run) iter.Seq[Job] {
+	n.mirror, w.run = w, n
 	return func(yield func(Job) bool) {
-		ctx, stop := context.WithCancelCause(ctx)
+		ctx, stop := context.WithCancelCause(n.wanted)
 		w.stop = stop
 		go func() {
 			defer close(w.out)
@@ -100,6 +95,18 @@ func (w *walk) jobs(ctx context.Context) iter.Seq[Job] {
 			}
 		}
 	}
+}
+
+// ended says, when the sequence has ended, whether that was before its time, and
+// whether there may be jobs that were not seen. w may be nil.
+func (w *walk) ended() (cut, blind bool) {
+	if w == nil {
+		return false, false
+	}
+	if w.cut != nil {
+		w.run.stop(w.cut)
+	}
+	return w.cut != nil, w.blind
 }
 
 // all is the whole of a mirror.

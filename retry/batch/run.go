@@ -32,6 +32,7 @@ type run struct {
 	queue  chan Job
 	flying sync.WaitGroup // jobs handed to workers
 	dials  int64          // of the client, before
+	mirror *walk          // whose jobs they are; nil for others
 
 	mu     sync.Mutex
 	left   bool                  // jobs were left undone
@@ -57,7 +58,7 @@ func (r *Runner) start(ctx context.Context) *run {
 }
 
 // all runs everything.
-func (n *run) all(jobs func(context.Context) iter.Seq[Job]) (*Report, error) {
+func (n *run) all(jobs func(*run) iter.Seq[Job]) (*Report, error) {
 	defer n.cut(nil)
 	defer n.enough(nil)
 	if !n.Deadline.IsZero() {
@@ -75,10 +76,14 @@ func (n *run) all(jobs func(context.Context) iter.Seq[Job]) (*Report, error) {
 			}
 		}()
 	}
-	unread := n.feed(jobs(n.wanted))
+	unread := n.feed(jobs(n))
 	close(n.queue)
 	workers.Wait()
-	n.tidy(unread)
+	cut, blind := n.mirror.ended()
+	unread = unread || cut
+	if !blind { // or what it could not see would be taken for stale
+		n.tidy(unread)
+	}
 	return n.report(unread)
 }
 
@@ -171,6 +176,7 @@ func (n *run) end(res Result) {
 		n.mu.Unlock()
 	}
 	n.tally.add(res)
+	res.mirror.end(res.State)
 	if n.Hooks.Ended != nil {
 		n.Hooks.Ended(res)
 	}

@@ -93,12 +93,11 @@ type Hooks struct {
 //
 // Run returns when every job it began has ended, and leaves no goroutine.
 func (r *Runner) Run(ctx context.Context, jobs iter.Seq[Job]) (*Report, error) {
-	return r.run(ctx, func(context.Context) iter.Seq[Job] { return jobs })
+	return r.run(ctx, func(*run) iter.Seq[Job] { return jobs })
 }
 
-// run is Run with a sequence that is told, by the end of the context it is made
-// with, that nothing more of it is wanted.
-func (r *Runner) run(ctx context.Context, jobs func(context.Context) iter.Seq[Job]) (*Report, error) {
+// run is Run with a sequence that is made for the run.
+func (r *Runner) run(ctx context.Context, jobs func(*run) iter.Seq[Job]) (*Report, error) {
 	settled, err := r.settle(ctx)
 	if err != nil {
 		return &Report{Started: time.Now(), Stopped: err.Error()}, err
