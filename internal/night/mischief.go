@@ -19,11 +19,12 @@ var (
 )
 
 // troubles are by command what it can fail of. Every command that the client
-// sends is among them but QUIT, whose reply nobody needs.
+// sends is among them but QUIT, whose reply nobody needs. A 425 comes where the
+// transfer begins: at EPSV it only makes the ftp package use PASV.
 var troubles = map[string][]retrytest.Fault{
 	"AUTH": {closing, security}, "PBSZ": {closing, security}, "PROT": {closing, security},
 	"USER": {closing}, "PASS": {closing}, "FEAT": {closing}, "OPTS": {closing}, "TYPE": {closing}, "NOOP": {closing},
-	"PWD": {closing}, "EPSV": {closing, noData}, "PASV": {closing, noData}, "REST": {closing},
+	"PWD": {closing}, "EPSV": {closing}, "PASV": {closing}, "REST": {closing},
 	"SIZE": {closing, busy}, "MDTM": {closing, busy}, "MFMT": {closing, busy}, "MLST": {closing, busy}, "CWD": {closing, busy},
 	"RNFR": {closing, busy}, "RNTO": {closing, busy}, "DELE": {closing, busy}, "MKD": {closing, busy},
 	"LIST": {closing, busy, aborted, noData, cut}, "MLSD": {closing, busy, aborted, noData, cut}, "NLST": {closing, busy, aborted, noData, cut},

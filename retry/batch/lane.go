@@ -69,7 +69,6 @@ func (l *lane) take(job Job) {
 	}
 	l.job, l.began, l.moved = job, time.Now(), 0
 	l.res = Result{Job: job, Worker: l.number, Began: l.began, Attempts: 1}
-	n.tally.busy(l.number, true, l.began)
 	if n.Hooks.Began != nil {
 		n.Hooks.Began(l.number, job)
 	}
@@ -83,7 +82,7 @@ func (l *lane) take(job Job) {
 	case errors.Is(err, retry.ErrOutcomeUnknown):
 		l.res.State = Unknown
 	}
-	n.tally.busy(l.number, false, l.began.Add(l.res.Took))
+	n.tally.sessions(func(o *outages) { o.idle(l.number, time.Now()) })
 	l.settle()
 	n.end(l.res)
 	n.landed(job)
@@ -105,14 +104,15 @@ func (l *lane) hooks() retry.Hooks {
 			}
 			books.attempt()
 		},
-		Connect: func(context.Context, retry.Connect) { books.up(l.number, time.Now()) },
+		Connect: func(context.Context, retry.Connect) {
+			books.sessions(func(o *outages) { o.connected(l.number, time.Now()) })
+		},
+		Progress: func(context.Context, retry.Progress) {
+			books.sessions(func(o *outages) { o.alive(l.number, time.Now()) })
+		},
 		Failed: func(_ context.Context, f retry.Failed) {
 			l.class = f.Verdict.Class
-			if l.class == transient.Network || l.class == transient.Overload {
-				books.down(l.number, time.Now(), why(f.Verdict, f.Err))
-			} else {
-				books.up(l.number, time.Now())
-			}
+			books.sessions(func(o *outages) { o.failed(l.number, time.Now(), f.Verdict, f.Err) })
 		},
 		Wait: func(_ context.Context, w retry.Wait) {
 			l.wait = Span{Lane: l.number, From: time.Since(l.run.began), Why: why(w.Verdict, nil)}
@@ -125,7 +125,7 @@ func (l *lane) hooks() retry.Hooks {
 				l.moved += d.Moved
 			}
 			if d.Err == nil {
-				books.up(l.number, time.Now())
+				books.sessions(func(o *outages) { o.answered(l.number, time.Now()) })
 			}
 		},
 	}

@@ -36,7 +36,7 @@ type Report struct {
 	// drawn as one.
 	Bars    []Bar  `json:"bars,omitempty"`
 	Waits   []Span `json:"waits,omitempty"`   // waits between attempts, 10,000 at most
-	Outages []Span `json:"outages,omitempty"` // times at which no worker could get a session, Lane -1, 10,000 at most
+	Outages []Span `json:"outages,omitempty"` // times of a second or more at which no worker could get a session, Lane -1, 10,000 at most
 }
 
 // Counts are jobs by State.

@@ -23,10 +23,10 @@ const (
 
 // tally makes the report as the run goes on. It is safe for concurrent use.
 type tally struct {
-	mu  sync.Mutex
-	rep Report
-	outages
-	bars timeline
+	mu      sync.Mutex
+	rep     Report
+	outages outages
+	bars    timeline
 }
 
 func newTally(workers int, began time.Time, server string) *tally {
@@ -58,21 +58,10 @@ func (t *tally) waited(s Span) {
 	}
 }
 
-func (t *tally) busy(lane int, yes bool, now time.Time) {
+// sessions notes something about the workers' sessions.
+func (t *tally) sessions(note func(*outages)) {
 	t.mu.Lock()
-	t.outages.busy(lane, yes, now)
-	t.mu.Unlock()
-}
-
-func (t *tally) down(lane int, now time.Time, why string) {
-	t.mu.Lock()
-	t.outages.down(lane, now, why)
-	t.mu.Unlock()
-}
-
-func (t *tally) up(lane int, now time.Time) {
-	t.mu.Lock()
-	t.outages.up(lane, now)
+	note(&t.outages)
 	t.mu.Unlock()
 }
 
@@ -133,7 +122,7 @@ func (t *tally) whole(dials int64, took time.Duration) *Report {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	lists := t.rep
-	lists.Outages, lists.Bars = t.outages.close(took), t.bars.all()
+	lists.Outages, lists.Bars = t.outages.all(took), t.bars.all()
 	r.setLists(&lists)
 	return r
 }
