@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"time"
 
@@ -76,6 +77,7 @@ func (d *download) open(s *session) (*ftp.Response, error) {
 		if from == 0 && d.size < 0 {
 			d.size = s.wire.Announced()
 		}
+		d.limit(s, from)
 		return resp, d.seam(s, from, resp)
 	}
 	x := s.wire.Exchange()
@@ -86,6 +88,27 @@ func (d *download) open(s *session) (*ftp.Response, error) {
 	return nil, err
 }
 
+// limit bounds what may come of a file whose size is known, lest a server that
+// never stops fill a disk: twice that size, for a file that grows while it is
+// read, and growth more. from is where the transfer begins.
+func (d *download) limit(s *session, from int64) {
+	if data := s.wire.Data(); data != nil && d.size >= 0 && !d.ascii && d.verify != VerifyNone {
+		data.Limit(d.size + min(d.size, math.MaxInt64-growth-d.size) + growth - from)
+	}
+}
+
+// growth is by how much at least a file may grow while it is read.
+const growth = 64 << 20
+
+// overrun is what follows a transfer that went beyond that.
+func (d *download) overrun() error {
+	text := fmt.Sprintf("server sends without end: more than twice the %d bytes that the file has", d.size)
+	if d.told {
+		return &mismatch{text: text} // it may have more than the caller knows of
+	}
+	return d.changed(errors.New(text))
+}
+
 // skipTo reads the file from its beginning and drops what comes before from.
 func (d *download) skipTo(s *session, from int64) (*ftp.Response, error) {
 	s.aim(0, d.size)
@@ -93,6 +116,7 @@ func (d *download) skipTo(s *session, from int64) (*ftp.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.limit(s, 0)
 	n, err := io.CopyN(io.Discard, s.wire.Data(), from)
 	if err == nil {
 		return resp, d.seam(s, from, resp)

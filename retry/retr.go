@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/ftpretry/ftpretry/internal/wire"
 )
 
 // download is one RETR, over all its attempts. What was delivered is never
@@ -81,6 +83,9 @@ func (d *download) try(_ context.Context, s *session) error {
 // complete proves that the download is whole. err is what the transfer ended
 // with.
 func (d *download) complete(s *session, err error) error {
+	if errors.Is(err, wire.ErrOverrun) {
+		return d.overrun()
+	}
 	if err != nil {
 		// A server that ends a TLS data connection without saying so inside
 		// TLS leaves it open whether the end was the true one. The final
@@ -167,7 +172,10 @@ var errNilWriter = errors.New("destination is nil: use io.Discard to drop the da
 // smaller files from the first replay on. VerifyHash leaves no doubt.
 //
 // It succeeds when the server has answered 226 and, unless Config.Verify says
-// otherwise, as many bytes have come as it reports for the file.
+// otherwise, as many bytes have come as it reports for the file. A server that
+// sends more than twice that, and 64 MiB, is given up. Where it reports no size,
+// or VerifyNone does not ask for one, only ctx and the policy's Elapsed and
+// AttemptTimeout bound what it may send.
 func (c *Client) Retr(ctx context.Context, path string, dst io.Writer) (int64, error) {
 	d := newDownload(ctx, path, dst, c.verify)
 	if dst == nil {

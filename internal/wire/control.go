@@ -99,6 +99,9 @@ func (c *control) next() error {
 			}
 			if done {
 				c.complete()
+				if err := c.trap(line); err != nil {
+					return c.fail(err)
+				}
 			}
 			return nil
 		}

@@ -140,6 +140,9 @@ func (d *Data) chunks(lr io.LimitedReader, move func(io.Reader) (int64, error), 
 		n, err := move(&lr)
 		total += n
 		count(int(n))
+		if over := d.overrun(); over != nil {
+			return total, over
+		}
 		switch took := time.Since(start); {
 		case err != nil && isTimeout(err) && d.mayGoOn() && (n > 0 || d.sluggish()):
 			chunk = firstChunk

@@ -201,3 +201,42 @@ func TestAFailureOfTheCallersResetsTheConnection(t *testing.T) {
 		})
 	}
 }
+
+// TestADownloadEndsAtItsLimit has the server send for ever, into memory and, by
+// splice, into a file.
+func TestADownloadEndsAtItsLimit(t *testing.T) {
+	file, err := os.Create(filepath.Join(t.TempDir(), "f"))
+	require.NoError(t, err)
+	defer file.Close()
+	for name, w := range map[string]io.Writer{"memory": new(bytes.Buffer), "file": file} {
+		t.Run(name, func(t *testing.T) {
+			const limit = 3 << 20
+			s, d, server := linked(t)
+			go func() {
+				for piece := make([]byte, 64<<10); ; {
+					if _, err := server.Write(piece); err != nil {
+						return
+					}
+				}
+			}()
+			d.Limit(limit)
+			n, err := d.WriteTo(w)
+			require.ErrorIs(t, err, ErrOverrun)
+			assert.Greater(t, n, int64(limit))
+			assert.LessOrEqual(t, n, int64(limit+mostChunk))
+			assert.False(t, s.InStep())
+			assert.Nil(t, s.Data())
+			_, err = s.control.Read(make([]byte, 1))
+			require.ErrorIs(t, err, errGivenUp, "a reply is awaited that may never come")
+		})
+	}
+}
+
+func TestADownloadUpToItsLimitIsWhole(t *testing.T) {
+	_, d, server := linked(t)
+	go func() { _, _ = server.Write(make([]byte, 1000)); _ = server.Close() }()
+	d.Limit(1000)
+	n, err := d.WriteTo(io.Discard)
+	require.NoError(t, err)
+	assert.EqualValues(t, 1000, n)
+}

@@ -38,6 +38,7 @@ type Data struct {
 	upload    bool      // it is written to
 	delivered []byte    // see Last
 	listing   *listing  // of a listing, what has come of it
+	most      int64     // of a download, how much may come; 0 = anything
 	last      byte      // of what was received
 	shaken    bool      // the TLS handshake was done, or tried
 	unsent    int       // what the kernel held when a write timed out, with none taken since; 0 = none has

@@ -67,12 +67,16 @@ func (l *listing) take(p []byte, cfg *Config) error {
 }
 
 // errGivenUp is what is said of a session after a bound was met: there is no
-// sense in waiting for the reply to a listing that may have no end.
+// sense in waiting for the reply to a transfer that may have no end.
 var errGivenUp = errors.New("connection given up")
 
-// bound ends a listing that meets a bound of the caller's, as the caller's own
-// doing: another attempt would meet it again.
+// bound ends a download or a listing of which more has come than may. Of a
+// listing that is the caller's own doing: another attempt would meet the bound
+// again.
 func (d *Data) bound(p []byte) error {
+	if err := d.overrun(); err != nil {
+		return err
+	}
 	if d.listing == nil {
 		return nil
 	}
@@ -83,4 +87,22 @@ func (d *Data) bound(p []byte) error {
 	err = d.callerFailed(err)
 	_ = d.s.control.fail(errGivenUp)
 	return err
+}
+
+// ErrOverrun is the end of a download of which more has come than was allowed.
+var ErrOverrun = errors.New("more data than there may be")
+
+// Limit has a download end with ErrOverrun as soon as more than n bytes of it
+// have come; a copy inside the kernel finds out a chunk later.
+func (d *Data) Limit(n int64) { d.most = n }
+
+// overrun ends a download that has gone beyond its limit.
+func (d *Data) overrun() error {
+	if d.most <= 0 || d.in <= d.most {
+		return nil
+	}
+	d.Abort()
+	d.s.Break(ErrOverrun)
+	_ = d.s.control.fail(errGivenUp)
+	return ErrOverrun
 }
