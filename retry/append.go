@@ -8,7 +8,8 @@ import (
 )
 
 // appending is one APPE. The file's size before tells what a failed attempt has
-// added to it, so that nothing is added twice.
+// added to it, and its last bytes that it was this one, so that nothing is added
+// twice.
 type appending struct {
 	*upload
 	base    int64 // size before the first attempt; -1 = not asked yet
@@ -82,6 +83,16 @@ func (a *appending) locate(s *session) (done bool, err error) {
 	case added < a.progress:
 		return false, &final{reason: ErrOutcomeUnknown, err: fmt.Errorf(
 			"file shrank from %d to %d bytes during the append", a.base+a.progress, n)}
+	}
+	if added > 0 {
+		same, err := a.isPrefix(s, a.path, n, added)
+		switch {
+		case err != nil:
+			return false, err
+		case !same:
+			return false, &final{reason: ErrOutcomeUnknown, err: fmt.Errorf(
+				"file has %d bytes more than before the append, and they do not end as what was sent", added)}
+		}
 	}
 	s.twice(a.out - added)
 	a.progress, a.out, a.pending = added, added, false

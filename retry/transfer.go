@@ -112,8 +112,14 @@ func (u *upload) resumeAt(s *session, name string) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
-		if state == sizeKnown && n <= u.out && (u.length < 0 || n <= u.length) {
-			at = n
+		if state == sizeKnown && n > 0 && n <= u.out && (u.length < 0 || n <= u.length) {
+			same, err := u.isPrefix(s, name, n, n)
+			switch {
+			case err != nil:
+				return 0, err
+			case same:
+				at = n
+			}
 		}
 	}
 	if !u.left {
