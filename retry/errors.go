@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/ftpretry/ftpretry/transient"
 )
@@ -78,9 +79,29 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Reason, e.Err}
 }
 
-// oneLine makes a reply of many lines, or joined errors, one line.
+// longestLine bounds what an error shows of what a server has said.
+const longestLine = 1024
+
+// oneLine makes a reply of many lines, or joined errors, one line, with nothing
+// in it that a terminal would obey.
 func oneLine(s string) string {
-	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+	dots := ""
+	if len(s) > longestLine {
+		s, dots = strings.ToValidUTF8(s[:longestLine], ""), "..."
+	}
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), "; ") + dots
+	if strings.IndexFunc(s, unicode.IsControl) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsControl(r) {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 // printable quotes a path that would spoil a line of log.

@@ -35,7 +35,7 @@ type endpoint struct {
 
 func newEndpoint(cfg *Config) *endpoint {
 	return &endpoint{cfg: cfg, temps: sync.OnceValue(cfg.tempNames), wire: wire.Config{
-		Addr: cfg.Addr, TLS: cfg.TLS, Implicit: cfg.ImplicitTLS, Dialer: cfg.Dial,
+		Addr: cfg.Addr, TLS: cfg.TLS, Implicit: cfg.ImplicitTLS, Dialer: cfg.Dial, Password: cfg.Password,
 		Connect: min(cfg.ConnectTimeout, longest), Reply: min(cfg.ReplyTimeout, longest), Stall: min(cfg.StallTimeout, longest),
 		ListEntries: int64(cfg.MaxListEntries), ListBytes: cfg.MaxListBytes,
 	}}

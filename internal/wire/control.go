@@ -47,7 +47,7 @@ type control struct {
 	hurry    bool             // the transfer failed: its final reply is awaited only briefly
 	cmd      []byte           // the last command, without the arguments of PASS and ACCT
 	verb     int              // length of its verb
-	secret   []byte           // the password that was sent; see mask
+	secret   []byte           // the password that was sent, or will be; see mask
 	partial  bool             // the command's line is not complete yet
 	sent     bool             // it was handed to the network whole
 	begun    bool             // a preliminary reply was read
@@ -59,7 +59,7 @@ type control struct {
 }
 
 func newControl(s *Session, conn net.Conn) *control {
-	return &control{s: s, conn: conn, raw: conn, buf: make([]byte, 1024), pending: 1, wrote: time.Now()}
+	return &control{s: s, conn: conn, raw: conn, buf: make([]byte, 1024), secret: []byte(s.cfg.Password), pending: 1, wrote: time.Now()}
 }
 
 // Read hands over the rest of the line that was received last, or waits for

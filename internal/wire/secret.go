@@ -11,9 +11,31 @@ import (
 const shortSecret = 3
 
 // telling are the replies whose text is data that the ftp package or this module
-// reads: sizes, names, addresses, features. The text of all others is for
-// people.
-var telling = []int{211, 212, 213, 215, 227, 229, 250, 257}
+// reads: names, sizes, addresses, features. The text of all others is for people.
+var telling = map[string][]int{
+	"FEAT": {211}, "SIZE": {213}, "MDTM": {213}, "PASV": {227}, "EPSV": {229}, "MLST": {250}, "PWD": {257},
+	"": nil, "USER": nil, "PASS": nil, "ACCT": nil, "AUTH": nil, "PBSZ": nil, "PROT": nil, "OPTS": nil, "TYPE": nil, "CWD": nil,
+	"CDUP": nil, "REST": nil, "STOR": nil, "APPE": nil, "RETR": nil, "LIST": nil, "MLSD": nil, "NLST": nil, "DELE": nil, "RMD": nil,
+	"MKD": nil, "RNFR": nil, "RNTO": nil, "MFMT": nil, "NOOP": nil, "QUIT": nil,
+}
+
+// tells reports whether the text of the reply to the last command is data. Of
+// commands that nobody here knows, checksums and a caller's own, every reply
+// that carries any is.
+func (c *control) tells(code int) bool {
+	verb := string(c.cmd[:c.verb])
+	codes, known := telling[verb]
+	switch verb {
+	case "SIZE", "MDTM", "PASV", "EPSV":
+		if len(bytes.Trim(c.secret, "0123456789.,|()")) > 0 {
+			return false // numbers are all that is read, and it is none
+		}
+	}
+	if !known {
+		codes = []int{211, 212, 213, 215, 227, 229, 250, 257}
+	}
+	return slices.Contains(codes, code)
+}
 
 // mask takes the password out of a line of a reply before anybody reads it, the
 // rules of a classifier included: there are servers that quote what they refuse.
@@ -27,7 +49,7 @@ func (c *control) mask(line []byte) {
 		first = first && code == c.reply.code
 		code = c.reply.code
 	}
-	if slices.Contains(telling, code) {
+	if c.tells(code) {
 		return
 	}
 	if first {

@@ -24,6 +24,8 @@ type Config struct {
 	Reply    time.Duration                                                     // each line of a reply
 	Stall    time.Duration                                                     // no byte moved on a data connection
 
+	Password string // kept out of what is shown, from the greeting on
+
 	ListEntries, ListBytes int64 // bounds of one listing; 0 = none
 }
 
