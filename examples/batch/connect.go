@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/jlaffaye/ftp"
 
@@ -27,14 +28,12 @@ func (s *settings) client(hooks retry.Hooks) (*retry.Client, error) {
 	case strings.ContainsAny(s.addr, "@/"):
 		// Not repeated: such an address may hold a password.
 		return nil, misuse("-addr is host:port and nothing else: the name goes into -user, the password into %s", passwordVariable)
-	case s.workers < 1:
-		return nil, misuse("-workers is %d: want 1 or more", s.workers)
 	case s.ca != "" && !s.tls && !s.implicit:
 		return nil, misuse("-ca is for TLS: give -tls too")
 	}
 	cfg := retry.Config{
-		Addr: s.addr, User: s.user, MaxConns: s.workers, Policy: s.policy, Hooks: hooks,
-		ConnectTimeout: s.connect, ReplyTimeout: s.reply, StallTimeout: s.stall,
+		Addr: s.addr, User: s.user, MaxConns: int(s.workers), Policy: s.policy, Hooks: hooks,
+		ConnectTimeout: time.Duration(s.connect), ReplyTimeout: time.Duration(s.reply), StallTimeout: time.Duration(s.stall),
 		ImplicitTLS: s.implicit,
 		Verify:      map[string]retry.VerifyMode{"size": retry.VerifySize, "hash": retry.VerifyHash, "none": retry.VerifyNone}[s.verify.String()],
 	}

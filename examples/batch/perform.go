@@ -33,7 +33,7 @@ func perform(t terminal, s *settings, strange []string, do work) (status int, er
 		tell.remark("%s is no setting, and changes nothing", name)
 	}
 	runner := &batch.Runner{
-		Client: client, Workers: s.workers, Hooks: tell.runner(),
+		Client: client, Workers: int(s.workers), Hooks: tell.runner(),
 		StopOnError: s.stopOnError, Deadline: s.deadline.Time, Direct: s.direct,
 	}
 	ctx, done := interruptible(tell.remark)

@@ -24,6 +24,9 @@ import (
 // secret is the password in all tests: no output may hold it.
 const secret = "open sesame"
 
+// without in the environment of a process leaves the password out of it.
+const without = "-"
+
 // program is the command, built once.
 var program string
 
@@ -79,6 +82,9 @@ func launch(t *testing.T, dir string, env []string, in io.Reader, args ...string
 	p.cmd.Dir = dir
 	p.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, prefix) })
 	p.cmd.Env = append(append(p.cmd.Env, passwordVariable+"="+secret), env...)
+	if slices.Contains(env, without) {
+		p.cmd.Env = slices.DeleteFunc(p.cmd.Env, func(v string) bool { return strings.HasPrefix(v, passwordVariable) })
+	}
 	p.cmd.Stdin = in
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.err
 	require.NoError(t, p.cmd.Start())

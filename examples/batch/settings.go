@@ -2,9 +2,6 @@ package main
 
 import (
 	"flag"
-	"fmt"
-	"strings"
-	"time"
 
 	"github.com/ftpretry/ftpretry/policy"
 )
@@ -18,9 +15,9 @@ type settings struct {
 	tls, implicit            bool
 	ca                       string
 	policy                   policy.Policy
-	connect, reply, stall    time.Duration
+	connect, reply, stall    span
 
-	workers     int
+	workers     number
 	journal     string
 	deadline    moment
 	stopOnError bool
@@ -51,12 +48,13 @@ var (
 		f.BoolVar(&s.tls, "tls", false, "use TLS (AUTH TLS), or fail")
 		f.BoolVar(&s.implicit, "implicit-tls", false, "use TLS from the first byte, usually on port 990")
 		f.StringVar(&s.ca, "ca", "", "trust the certificates in `file` (PEM), not those of the system")
-		f.DurationVar(&s.connect, "connect-timeout", 0, "give up connecting after `time` (default 30s)")
-		f.DurationVar(&s.reply, "reply-timeout", 0, "give up waiting for a reply after `time` (default 2m)")
-		f.DurationVar(&s.stall, "stall-timeout", 0, "give up a transfer that moves nothing for `time` (default 1m)")
+		f.Var(&s.connect, "connect-timeout", "give up connecting after `time` (default 30s)")
+		f.Var(&s.reply, "reply-timeout", "give up waiting for a reply after `time` (default 2m)")
+		f.Var(&s.stall, "stall-timeout", "give up a transfer that moves nothing for `time` (default 1m)")
 	}}
 	runGroup = group{"The run", func(s *settings, f *flag.FlagSet) {
-		f.IntVar(&s.workers, "workers", 4, "`number` of files at once, each over a connection of its own")
+		s.workers = 4
+		f.Var(&s.workers, "workers", "`number` of files at once, each over a connection of its own")
 		f.Var(&s.policy, "policy", "try again by this `policy`, such as \"attempts=8 initial=500ms max=30s elapsed=2h\nstorage.initial=5m\" (default 7 attempts, waits from 1s to 1m)")
 		f.StringVar(&s.journal, "journal", "", "keep in `file` what is done: the next run with it leaves that out, and goes on with\nwhat was half done, even after a crash")
 		f.Var(&s.deadline, "deadline", "begin nothing after `when`: a time of day (06:00) or from now on (8h)")
@@ -90,66 +88,4 @@ func everyFlag() *flag.FlagSet {
 		g.flags(new(settings), all)
 	}
 	return all
-}
-
-// choice is one of several words; the first is the default.
-type choice struct {
-	among []string
-	word  string
-}
-
-func (c *choice) String() string {
-	if c.word == "" && len(c.among) > 0 {
-		return c.among[0]
-	}
-	return c.word
-}
-
-// Set is of [flag.Value].
-func (c *choice) Set(text string) error {
-	for _, word := range c.among {
-		if text == word {
-			c.word = word
-			return nil
-		}
-	}
-	return fmt.Errorf("want %s", strings.Join(c.among, ", "))
-}
-
-// patterns are a flag that may be given more than once.
-type patterns []string
-
-func (p *patterns) String() string { return strings.Join(*p, ",") }
-
-// Set is of [flag.Value], and adds a pattern.
-func (p *patterns) Set(text string) error {
-	*p = append(*p, text)
-	return nil
-}
-
-// moment is a point in time, given as a time of day or as a duration from now
-// on. The zero moment is never.
-type moment struct {
-	time.Time
-	text string
-}
-
-func (m *moment) String() string { return m.text }
-
-// Set is of [flag.Value].
-func (m *moment) Set(text string) error {
-	now := time.Now()
-	if d, err := time.ParseDuration(text); err == nil && d > 0 {
-		m.Time, m.text = now.Add(d), text
-		return nil
-	}
-	at, err := time.ParseInLocation("15:04", text, time.Local)
-	if err != nil {
-		return fmt.Errorf("want a time of day such as 06:00, or a duration such as 8h")
-	}
-	m.Time, m.text = time.Date(now.Year(), now.Month(), now.Day(), at.Hour(), at.Minute(), 0, 0, time.Local), text
-	if !m.After(now) {
-		m.Time = m.AddDate(0, 0, 1)
-	}
-	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -136,11 +137,11 @@ func setNode(f *flag.Flag, node ast.Node) error {
 	}
 	switch v := value.(type) {
 	case nil:
-		return fmt.Errorf("has no value")
+		return errors.New("has no value")
 	case map[string]any:
 		p, ok := f.Value.(*policy.Policy)
 		if !ok {
-			return fmt.Errorf("want one value")
+			return errors.New("want one value")
 		}
 		text, err := json.Marshal(v)
 		if err != nil {
@@ -149,7 +150,7 @@ func setNode(f *flag.Flag, node ast.Node) error {
 		return p.UnmarshalJSON(text)
 	case []any:
 		if _, several := f.Value.(*patterns); !several {
-			return fmt.Errorf("want one value")
+			return errors.New("want one value")
 		}
 		for _, each := range v {
 			if err := f.Value.Set(fmt.Sprint(each)); err != nil {
@@ -161,16 +162,16 @@ func setNode(f *flag.Flag, node ast.Node) error {
 	return f.Value.Set(fmt.Sprint(value))
 }
 
-// meaning says what package flag only calls a parse error.
+// meaning is what a value's Set says, without what its caller says before it.
 func meaning(err error) error {
-	if err.Error() == "parse error" {
-		return fmt.Errorf("want a value such as batch COMMAND -h shows")
+	if err.Error() == "parse error" { // of package flag
+		return errors.New("want true or false")
 	}
-	return err
+	return errors.New(strings.TrimPrefix(err.Error(), "policy: "))
 }
 
 // firstLine leaves out the picture of the place that the YAML library draws.
 func firstLine(err error) error {
 	text, _, _ := strings.Cut(err.Error(), "\n")
-	return fmt.Errorf("%s", text)
+	return errors.New(text)
 }

@@ -26,7 +26,7 @@ func (s *settings) teller(t terminal) teller {
 	if s.json {
 		return newLog(t.out, s.verbose)
 	}
-	board := newBoard(s.workers)
+	board := newBoard(int(s.workers))
 	if terminalOf(t.err) {
 		return newBars(t.err, board, s.verbose)
 	}
