@@ -149,7 +149,8 @@ func (b *board) left() (time.Duration, bool) {
 	if !b.whole || ended == 0 || run < 5*time.Second {
 		return 0, false
 	}
-	return time.Duration(float64(run) / float64(ended) * float64(b.total-b.counts.Total)), true
+	left := time.Duration(float64(run) / float64(ended) * float64(b.total-b.counts.Total))
+	return left, left > time.Second
 }
 
 // cause is what a wait is for, in a few words.

@@ -120,6 +120,8 @@ func readable(name string) error {
 		return err
 	case info.IsDir():
 		return fmt.Errorf("%s is a directory: mirror-up sends one", shown(name))
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s is no file", shown(name))
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 )
 
 // The exit statuses.
@@ -66,7 +67,7 @@ func (t terminal) ended(status int, err error) int {
 	case errors.Is(err, flag.ErrHelp):
 		return allDone
 	}
-	fmt.Fprintln(t.err, "batch:", err)
+	fmt.Fprintln(t.err, "batch:", strings.TrimPrefix(err.Error(), "batch: "))
 	return wrongUsage
 }
 

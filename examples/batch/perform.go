@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"sync"
 
 	"github.com/ftpretry/ftpretry/retry/batch"
 )
@@ -16,55 +16,65 @@ type work func(context.Context, *batch.Runner, teller) (*batch.Report, error)
 // one that kept it from beginning.
 func perform(t terminal, s *settings, strange []string, do work) (status int, err error) {
 	tell := s.teller(t)
-	closed := false
-	end := func() {
-		if !closed {
-			closed = true
-			tell.close()
-		}
-	}
+	end := sync.OnceFunc(tell.close)
 	defer end()
 	client, err := s.client(tell.client())
 	if err != nil {
 		return 0, err
 	}
 	defer func() { _ = client.Close() }()
-	for _, name := range strange {
-		tell.remark("%s is no setting, and changes nothing", name)
+	if err := canWrite(s.html); err != nil {
+		return 0, misuse("-html: %w", err)
 	}
 	runner := &batch.Runner{
 		Client: client, Workers: int(s.workers), Hooks: tell.runner(),
 		StopOnError: s.stopOnError, Deadline: s.deadline.Time, Direct: s.direct,
 	}
+	if s.dryRun {
+		runner.Hooks.Ended = unlessNotRun(runner.Hooks.Ended)
+	}
+	if s.journal != "" {
+		if runner.Journal, err = batch.OpenJournal(s.journal); err != nil {
+			return 0, err
+		}
+		defer func() { _ = runner.Journal.Close() }()
+	}
+	for _, name := range strange {
+		tell.remark("%s is no setting, and changes nothing", name)
+	}
 	ctx, done := interruptible(tell.remark)
 	defer done()
 	if err := knock(ctx, client); err != nil {
 		tell.remark("nothing was run: %v", err)
-		return endOf(ctx, nil, err), nil
+		return exit(ctx, nil, err), nil
 	}
 	report, err := do(ctx, runner, tell)
 	end()
+	if err != nil && report.Jobs.Total == 0 && !errors.Is(err, batch.ErrDeadline) && ctx.Err() == nil {
+		return 0, err // it was refused
+	}
+	if s.dryRun {
+		report.Jobs.NotRun = 0 // as it should be
+		return exit(ctx, report, err), nil
+	}
 	if err := s.conclude(t, report); err != nil {
-		return someFailed, err
+		fmt.Fprintln(t.err, "batch: report:", err)
+		return max(someFailed, exit(ctx, report, err)), nil
 	}
-	return endOf(ctx, report, err), nil
+	return exit(ctx, report, err), nil
 }
 
-// conclude tells what came of the run.
-func (s *settings) conclude(t terminal, r *batch.Report) error {
-	if s.json {
-		log := newLog(t.out, false)
-		log.Info("run ended", slog.Any("report", r))
-		return nil
+// unlessNotRun leaves out what a dry run does of all jobs: nothing.
+func unlessNotRun(told func(batch.Result)) func(batch.Result) {
+	return func(r batch.Result) {
+		if r.State != batch.NotRun {
+			told(r)
+		}
 	}
-	n := r.Jobs
-	_, err := fmt.Fprintf(t.out, "%s done, %s skipped, %s failed, %s unknown, %s not run\n",
-		grouped(n.Done), grouped(n.Skipped), grouped(n.Failed), grouped(n.Unknown), grouped(n.NotRun))
-	return err
 }
 
-// endOf is the exit status of a run that ended so.
-func endOf(ctx context.Context, r *batch.Report, err error) int {
+// exit is the status of a run that ended so.
+func exit(ctx context.Context, r *batch.Report, err error) int {
 	switch {
 	case err != nil && errors.Is(context.Cause(ctx), errInterrupted):
 		return interrupted
@@ -72,25 +82,4 @@ func endOf(ctx context.Context, r *batch.Report, err error) int {
 		return someFailed
 	}
 	return allDone
-}
-
-// runList is the command run.
-func runList(t terminal, c command, args []string) (int, error) {
-	s, rest, strange, err := c.parse(t, args, 1)
-	if err != nil {
-		return 0, err
-	}
-	list, err := openJobs(rest[0], t.in)
-	if err != nil {
-		return 0, err
-	}
-	defer list.close()
-	return perform(t, s, strange, func(ctx context.Context, r *batch.Runner, tell teller) (*batch.Report, error) {
-		for _, text := range list.absent {
-			tell.remark("%s", text)
-		}
-		tell.expect(list.total, true)
-		report, err := r.Run(ctx, list.jobs())
-		return report, errors.Join(err, list.changed)
-	})
 }

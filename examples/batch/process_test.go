@@ -76,6 +76,14 @@ func (o *output) String() string {
 // the variables env, and no others of FTPRETRY_.
 func launch(t *testing.T, dir string, env []string, in io.Reader, args ...string) *process {
 	t.Helper()
+	p := prepare(t, dir, env, in, args...)
+	require.NoError(t, p.cmd.Start())
+	return p
+}
+
+// prepare is launch up to the start.
+func prepare(t *testing.T, dir string, env []string, in io.Reader, args ...string) *process {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	p := &process{t: t, cmd: exec.CommandContext(ctx, program, args...)}
@@ -87,7 +95,6 @@ func launch(t *testing.T, dir string, env []string, in io.Reader, args ...string
 	}
 	p.cmd.Stdin = in
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.err
-	require.NoError(t, p.cmd.Start())
 	return p
 }
 

@@ -56,7 +56,7 @@ var (
 		s.workers = 4
 		f.Var(&s.workers, "workers", "`number` of files at once, each over a connection of its own")
 		f.Var(&s.policy, "policy", "try again by this `policy`, such as \"attempts=8 initial=500ms max=30s elapsed=2h\nstorage.initial=5m\" (default 7 attempts, waits from 1s to 1m)")
-		f.StringVar(&s.journal, "journal", "", "keep in `file` what is done: the next run with it leaves that out, and goes on with\nwhat was half done, even after a crash")
+		f.StringVar(&s.journal, "journal", "", "write down in `file` what is done: run the same again with it, even after a crash, and\nonly the rest is done; tomorrow's run takes a new one")
 		f.Var(&s.deadline, "deadline", "begin nothing after `when`: a time of day (06:00) or from now on (8h)")
 		f.BoolVar(&s.stopOnError, "stop-on-error", false, "end the run at the first job that fails")
 		f.BoolVar(&s.direct, "direct", false, "upload under the final name at once, for servers that do not allow to rename;\na reader may then see half a file")
@@ -75,6 +75,10 @@ var (
 		f.StringVar(&s.html, "html", "", "write the report to `file`, a page to look at in a browser")
 		f.BoolVar(&s.json, "json", false, "log to standard output, one JSON object a line, and nothing else")
 		f.BoolVar(&s.verbose, "v", false, "tell of every job and every attempt that failed")
+	}}
+	reportGroup = group{"The form", func(s *settings, f *flag.FlagSet) {
+		f.StringVar(&s.html, "html", "", "write it to `file` as a page to look at in a browser, and not as text")
+		f.BoolVar(&s.json, "json", false, "write all of it as JSON, and not as text")
 	}}
 	fileGroup = group{"The settings", func(s *settings, f *flag.FlagSet) {
 		f.StringVar(&s.file, "config", "", "read settings from `file` (YAML): a key for each flag, such as \"workers: 8\"")

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -53,4 +55,55 @@ func TestASignalEndsTheRunWithinFiveSeconds(t *testing.T) {
 			}
 		})
 	}
+}
+
+// deaf starts a run that cannot end by itself: nobody reads its log.
+func deaf(t *testing.T) *process {
+	t.Helper()
+	srv := server(t, retrytest.Config{})
+	list := "kind,remote\n" + strings.Repeat("mkdir,x\n", 20000)
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = r.Close() })
+	p := prepare(t, put(t, map[string]string{"list": list}), nil, nil, join([]string{"run"}, to(srv, "-json", "-v"), []string{"list"})...)
+	p.cmd.Stdout = w
+	require.NoError(t, p.cmd.Start())
+	require.NoError(t, w.Close())
+	require.Eventually(t, func() bool { // until it is stuck
+		before := len(srv.Log())
+		time.Sleep(200 * time.Millisecond)
+		return before > 0 && len(srv.Log()) == before
+	}, 30*time.Second, time.Millisecond)
+	return p
+}
+
+func TestARunThatDoesNotEndByItselfIsEnded(t *testing.T) {
+	p := deaf(t)
+	at := time.Now()
+	p.signal(syscall.SIGTERM)
+	require.Equal(t, interrupted, p.wait())
+	require.Less(t, time.Since(at), 5*time.Second)
+}
+
+func TestASecondSignalEndsItAtOnce(t *testing.T) {
+	p := deaf(t)
+	p.signal(syscall.SIGINT)
+	time.Sleep(100 * time.Millisecond) // two signals of a kind that come together are one
+	at := time.Now()
+	p.signal(syscall.SIGINT)
+	require.Equal(t, interrupted, p.wait())
+	require.Less(t, time.Since(at), patience-time.Second)
+}
+
+func TestASignalBeforeAnythingHasBegunEndsIt(t *testing.T) {
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	defer func() { _ = r.Close(); _ = w.Close() }()
+	srv := server(t, retrytest.Config{})
+	p := launch(t, t.TempDir(), nil, r, join([]string{"run"}, to(srv), []string{"-"})...)
+	_, err = w.Write(bytes.Repeat([]byte("\n"), 1<<20)) // more than a pipe holds: it has begun to read
+	require.NoError(t, err)
+	p.signal(syscall.SIGTERM)
+	require.Equal(t, interrupted, p.wait())
+	require.Empty(t, srv.Commands())
 }

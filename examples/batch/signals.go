@@ -21,14 +21,13 @@ const patience = 4 * time.Second
 // ended: a journal bears that at any moment.
 func interruptible(tell func(format string, args ...any)) (ctx context.Context, done func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signals, stop := listen()
 	over := make(chan struct{})
 	go func() {
 		select {
 		case got := <-signals:
-			tell("%v: ending, once more ends it at once", got)
 			cancel(fmt.Errorf("%w (%v)", errInterrupted, got))
+			go tell("%v: ending; a second one ends it at once", got) // it may be what does not end
 		case <-over:
 			return
 		}
@@ -41,8 +40,32 @@ func interruptible(tell func(format string, args ...any)) (ctx context.Context, 
 		os.Exit(interrupted)
 	}()
 	return ctx, func() {
-		signal.Stop(signals)
+		stop()
 		close(over)
 		cancel(nil)
 	}
+}
+
+// endAtSignal ends the program at the first signal, as long as nothing has
+// begun.
+func endAtSignal() (done func()) {
+	signals, stop := listen()
+	over := make(chan struct{})
+	go func() {
+		select {
+		case <-signals:
+			os.Exit(interrupted)
+		case <-over:
+		}
+	}()
+	return func() {
+		stop()
+		close(over)
+	}
+}
+
+func listen() (signals chan os.Signal, stop func()) {
+	signals = make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	return signals, func() { signal.Stop(signals) }
 }

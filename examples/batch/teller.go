@@ -27,7 +27,7 @@ func (s *settings) teller(t terminal) teller {
 		return newLog(t.out, s.verbose)
 	}
 	board := newBoard(int(s.workers))
-	if terminalOf(t.err) {
+	if terminalOf(t.err) && !s.dryRun { // whose lines bars would spoil
 		return newBars(t.err, board, s.verbose)
 	}
 	return newLines(t.err, board, s.verbose)

@@ -17,6 +17,14 @@ type command struct {
 
 var commands = []command{
 	{
+		name: "mirror-up", takes: "DIR REMOTE", does: "make the directory REMOTE of the server like the local directory DIR",
+		more: mirrorHelp, groups: []group{serverGroup, mirrorGroup, runGroup, outputGroup, fileGroup}, run: mirrorUp,
+	},
+	{
+		name: "mirror-down", takes: "REMOTE DIR", does: "make the local directory DIR like the directory REMOTE of the server",
+		more: mirrorHelp, groups: []group{serverGroup, mirrorGroup, runGroup, outputGroup, fileGroup}, run: mirrorDown,
+	},
+	{
 		name: "run", takes: "FILE", does: "run the jobs that FILE lists; - is standard input",
 		more: `FILE is CSV with a first line that names its columns, or a JSON object on each line:
 
@@ -31,7 +39,19 @@ has ended. All lines are checked before the first job begins.
 `,
 		groups: []group{serverGroup, runGroup, outputGroup, fileGroup}, run: runList,
 	},
+	{
+		name: "report", takes: "JOURNAL", does: "tell what came of the last run with the journal JOURNAL, even of one that was killed",
+		groups: []group{reportGroup}, run: showReport,
+	},
 }
+
+// mirrorHelp is for both directions.
+const mirrorHelp = `What is missing at the goal, or is another file there, is copied; the rest is left as it is, so that a second run has
+nothing to do, and one that was broken off goes on. Nothing is deleted without -delete. Try -dry-run first.
+
+A pattern is for names relative to both directories: *.tmp is any such name at any depth, /a.txt the one at the top
+only, logs/ directories only, a/**/b any number of directories between.
+`
 
 // usage is the help text of the program.
 func usage(out io.Writer) {

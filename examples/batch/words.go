@@ -55,10 +55,10 @@ func shown(text string) string {
 
 // task is a job in a few words.
 func task(j batch.Job) string {
-	switch j.Kind {
-	case batch.Upload:
-		return "upload " + shown(j.Local)
-	case batch.Rename:
+	switch {
+	case j.Kind == batch.Upload, j.Remote == "":
+		return j.Kind.String() + " " + shown(j.Local)
+	case j.Kind == batch.Rename:
 		return "rename " + shown(j.Remote) + " to " + shown(j.To)
 	}
 	return j.Kind.String() + " " + shown(j.Remote)
