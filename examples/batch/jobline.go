@@ -24,6 +24,11 @@ const longestLine = 1 << 20
 // columns are the names that a job's fields have in both forms of a list.
 var columns = []string{"kind", "remote", "local", "to", "size", "time"}
 
+// listed are the kinds of jobs that a list may have.
+var listed = []batch.Kind{batch.Upload, batch.Download, batch.Delete, batch.Rename, batch.MakeDir, batch.RemoveDir, batch.Barrier}
+
+const wantKind = "want upload, download, delete, rename, mkdir, rmdir or barrier"
+
 // jsonLines reads one object from each line:
 //
 //	{"kind":"upload","local":"out/a.csv","remote":"in/a.csv"}
@@ -157,6 +162,9 @@ func jobOfRow(head, row []string) (job batch.Job, err error) {
 // check refuses a job that cannot be run, or that says more than its kind can
 // mean: the fields may be in the wrong columns.
 func check(j batch.Job) error {
+	if j.Kind != 0 && !slices.Contains(listed, j.Kind) {
+		return fmt.Errorf("%v is only of a mirror: %s", j.Kind, wantKind)
+	}
 	both := j.Kind == batch.Upload || j.Kind == batch.Download
 	for _, field := range []struct {
 		name, value string
@@ -168,7 +176,7 @@ func check(j batch.Job) error {
 	} {
 		switch {
 		case j.Kind == 0:
-			return errors.New("job has no kind: want upload, download, delete, rename, mkdir or barrier")
+			return errors.New("job has no kind: " + wantKind)
 		case field.wanted && field.value == "":
 			return fmt.Errorf("%v has no %s", j.Kind, field.name)
 		case !field.wanted && field.value != "":

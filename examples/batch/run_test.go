@@ -72,6 +72,7 @@ func TestBadLinesAreToldOfBeforeAnythingRuns(t *testing.T) {
 		want []string
 	}{
 		"a kind that is none":        {"kind,remote\ndelete,a\nerase,b\n", []string{`line 3: "erase" is no kind of job`}},
+		"a kind of mirrors":          {"kind,remote\nlist,a\n", []string{"line 2: list is only of a mirror: want upload"}},
 		"no kind":                    {"kind,remote\n,b\n", []string{"line 2: job has no kind"}},
 		"no local file":              {"kind,remote,local\nupload,a,\n", []string{"line 2: upload has no local"}},
 		"no new name":                {"kind,remote,to\nrename,a,\n", []string{"line 2: rename has no to"}},

@@ -34,8 +34,8 @@ var commands = []command{
     barrier,,,                               {"kind":"delete","remote":"in/old.csv"}
     delete,,in/old.csv,
 
-Kinds are upload, download, delete, rename, mkdir, and barrier: what follows one begins when everything before it
-has ended. All lines are checked before the first job begins.
+Kinds are upload, download, delete, rename, mkdir, rmdir, and barrier: what follows one begins when everything before
+it has ended. All lines are checked before the first job begins.
 `,
 		groups: []group{serverGroup, runGroup, outputGroup, fileGroup}, run: runList,
 	},
