@@ -131,7 +131,7 @@ func (c *Client) storAtomic(ctx context.Context, u *upload) error {
 	}
 	u.effect = "" // nothing shows under the final name before the renaming
 	err := c.do(ctx, a)
-	if err == nil || !u.begun || given.Keep && !errors.Is(err, ErrPermanent) {
+	if err == nil || !u.begun && !u.maybe || given.Keep && !errors.Is(err, ErrPermanent) {
 		return err
 	}
 	return c.removeTemp(ctx, a, err)

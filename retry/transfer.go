@@ -29,6 +29,7 @@ type upload struct {
 	mtime  time.Time // to be given to the file; zero = none
 	left   bool      // what is there was sent by an upload of an earlier run
 	open   bool      // the attempt at hand has had its own 150
+	maybe  bool      // a command that opens a file was never answered
 }
 
 // newUpload prepares verb on path. The source is asked for its size now, so
@@ -175,6 +176,8 @@ func (u *upload) send(s *session, offset int64, store func(io.Reader) error) err
 	u.begun = u.begun || u.open
 	u.out = max(u.out, offset+moved)
 	if err != nil {
+		x := s.wire.Exchange()
+		u.maybe = u.maybe || x.Command == u.verb && x.Unknown()
 		return err
 	}
 	u.sent = offset + moved
