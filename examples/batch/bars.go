@@ -62,13 +62,13 @@ func (s *bars) overall(w io.Writer, at decor.Statistics) error {
 	if s.counts.Failed+s.counts.Unknown > 0 {
 		after = append(after, grouped(s.counts.Failed+s.counts.Unknown)+" failed")
 	}
-	if left, ok := s.left(); ok {
-		after = append(after, clock(left)+" left")
+	if rest, ok := s.rest(); ok {
+		after = append(after, clock(rest)+" left")
 	} else {
 		after = append(after, clock(time.Since(s.began)))
 	}
-	at.Current, at.Total = s.counts.Total-s.counts.NotRun, s.total
-	if s.total == 0 && s.beside.waiting != "" {
+	at.Current, at.Total = s.ended(), s.total
+	if s.ended() == 0 && s.beside.waiting != "" {
 		before = s.beside.wait()
 	}
 	s.mu.Unlock()
@@ -88,7 +88,7 @@ func (s *bars) lane(w io.Writer, at decor.Statistics, number int) error {
 	half := at.AvailableWidth / 2
 	if l.waiting != "" {
 		rest := at.AvailableWidth - half - 2
-		_, err := io.WriteString(w, fit(before, half)+"  "+fit(l.wait(), rest))
+		_, err := io.WriteString(w, fit(before, half)+"  "+runewidth.FillRight(runewidth.Truncate(l.wait(), rest, ".."), rest))
 		return err
 	}
 	if !l.busy || l.size < 1 {
@@ -112,6 +112,7 @@ func draw(w io.Writer, at decor.Statistics, before, after string) error {
 		_, err := io.WriteString(w, fit(before+"  "+after, at.AvailableWidth))
 		return err
 	}
+	at.Current = min(at.Current, at.Total)
 	at.RequestedWidth, at.AvailableWidth = room, room
 	if _, err := io.WriteString(w, before+"  "); err != nil {
 		return err

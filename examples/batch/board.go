@@ -15,8 +15,8 @@ import (
 type board struct {
 	mu     sync.Mutex
 	began  time.Time
-	total  int64 // jobs known so far
-	whole  bool  // there are no more
+	total  int64 // of jobs, with what will be left as it is; less than 1 if not known
+	left   int64 // as it is
 	counts batch.Counts
 	bytes  int64 // of jobs that have ended
 	lanes  []lane
@@ -45,13 +45,22 @@ func newBoard(workers int) *board {
 	return &board{began: now, lanes: make([]lane, workers), samples: []sample{{at: now}}}
 }
 
-// expect tells that there are n more jobs to come.
-func (b *board) expect(n int64, whole bool) {
+// expect tells how many jobs there will be.
+func (b *board) expect(n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.total += n
-	b.whole = whole
+	b.total = n
 }
+
+// leave tells of something that is left as it is.
+func (b *board) leave() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.left++
+}
+
+// ended is how much has had its turn. The caller holds the lock.
+func (b *board) ended() int64 { return b.counts.Total - b.counts.NotRun + b.left }
 
 // client are the hooks that the board wants of the client.
 func (b *board) client() retry.Hooks {
@@ -141,16 +150,15 @@ func (b *board) rate() float64 {
 	return 0
 }
 
-// left is how long the run may still take, if that can be told. The caller
+// rest is how long the run may still take, if that can be told. The caller
 // holds the lock.
-func (b *board) left() (time.Duration, bool) {
-	run := time.Since(b.began)
-	ended := b.counts.Total - b.counts.Skipped
-	if !b.whole || ended == 0 || run < 5*time.Second {
+func (b *board) rest() (time.Duration, bool) {
+	run, ended := time.Since(b.began), b.ended()
+	if quick := b.counts.Skipped + b.left; b.total < 1 || ended == quick || run < 5*time.Second {
 		return 0, false
 	}
-	left := time.Duration(float64(run) / float64(ended) * float64(b.total-b.counts.Total))
-	return left, left > time.Second
+	rest := time.Duration(float64(run) / float64(ended) * float64(b.total-ended))
+	return rest, rest > time.Second
 }
 
 // cause is what a wait is for, in a few words.

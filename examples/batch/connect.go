@@ -34,8 +34,8 @@ func (s *settings) client(hooks retry.Hooks) (*retry.Client, error) {
 	cfg := retry.Config{
 		Addr: s.addr, User: s.user, MaxConns: int(s.workers), Policy: s.policy, Hooks: hooks,
 		ConnectTimeout: time.Duration(s.connect), ReplyTimeout: time.Duration(s.reply), StallTimeout: time.Duration(s.stall),
-		ImplicitTLS: s.implicit,
-		Verify:      map[string]retry.VerifyMode{"size": retry.VerifySize, "hash": retry.VerifyHash, "none": retry.VerifyNone}[s.verify.String()],
+		ImplicitTLS: s.implicit, Dial: s.dial, TLS: s.trusted,
+		Verify: map[string]retry.VerifyMode{"size": retry.VerifySize, "hash": retry.VerifyHash, "none": retry.VerifyNone}[s.verify.String()],
 	}
 	var err error
 	if cfg.Password, err = s.password(); err != nil {

@@ -72,8 +72,8 @@ func (b *board) summary() string {
 		parts = append(parts, grouped(b.counts.Failed+b.counts.Unknown)+" failed")
 	}
 	parts = append(parts, amount(b.moved()), amount(int64(b.rate()))+"/s")
-	if left, ok := b.left(); ok {
-		parts = append(parts, "about "+clock(left)+" left")
+	if rest, ok := b.rest(); ok {
+		parts = append(parts, "about "+clock(rest)+" left")
 	}
 	waiting, why := 0, ""
 	for _, l := range b.lanes {
@@ -90,14 +90,10 @@ func (b *board) summary() string {
 	return strings.Join(parts, ", ")
 }
 
-// progress is how many jobs have ended, of how many. The caller holds the lock.
+// progress is how much has had its turn, of how much. The caller holds the lock.
 func (b *board) progress() string {
-	ended := b.counts.Total - b.counts.NotRun
-	switch {
-	case b.total == 0:
-		return grouped(ended)
-	case !b.whole:
-		return grouped(ended) + " of " + grouped(b.total) + " so far"
+	if b.total < 1 {
+		return grouped(b.ended()) + " so far"
 	}
-	return grouped(ended) + " of " + grouped(b.total)
+	return grouped(b.ended()) + " of " + grouped(max(b.total, b.ended()))
 }

@@ -24,7 +24,7 @@ func runList(t terminal, c command, args []string) (int, error) {
 		for _, text := range list.absent {
 			tell.remark("%s", text)
 		}
-		tell.expect(list.total, true)
+		tell.expect(list.total)
 		report, err := r.Run(ctx, list.jobs())
 		return report, errors.Join(err, list.changed)
 	})

@@ -84,7 +84,9 @@ func jobAttr(j batch.Job) slog.Attr {
 	return slog.Group("job", attrs...)
 }
 
-func (l *log) expect(jobs int64, whole bool) { l.Debug("jobs known", "more", jobs, "all", whole) }
+func (l *log) expect(jobs int64) { l.Debug("jobs known", "total", jobs) }
+
+func (l *log) leave() {}
 
 func (l *log) remark(format string, args ...any) { l.Warn(fmt.Sprintf(format, args...)) }
 

@@ -48,11 +48,9 @@ func run(t terminal, args []string) int {
 	case "-h", "-help", "--help", "help":
 		usage(t.out)
 		return allDone
-	case "-demo", "--demo":
-		return t.ended(demo(t, args[1:]))
 	}
 	for _, c := range commands {
-		if c.name == args[0] {
+		if c.name == args[0] || "-"+c.name == args[0] {
 			return t.ended(c.run(t, c, args[1:]))
 		}
 	}

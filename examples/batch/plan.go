@@ -27,8 +27,8 @@ type plan struct {
 func (p *plan) step(s batch.Step) {
 	p.kinds[s.Job.Kind]++
 	p.bytes += max(0, s.Job.Size)
-	if s.Job.Kind != 0 && !p.dry {
-		p.tell.expect(1, false)
+	if s.Job.Kind == 0 {
+		p.tell.leave()
 	}
 	if !p.dry || s.Job.Kind == 0 && !p.all {
 		return

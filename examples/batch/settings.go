@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
+	"crypto/tls"
 	"flag"
+	"net"
 
 	"github.com/ftpretry/ftpretry/policy"
 )
@@ -30,6 +33,11 @@ type settings struct {
 
 	html          string
 	json, verbose bool
+
+	// What follows is of the demonstration alone.
+	quick   bool
+	dial    func(ctx context.Context, network, addr string) (net.Conn, error)
+	trusted *tls.Config
 }
 
 // group is flags that belong together, for the help text.
@@ -75,6 +83,9 @@ var (
 		f.StringVar(&s.html, "html", "", "write the report to `file`, a page to look at in a browser")
 		f.BoolVar(&s.json, "json", false, "log to standard output, one JSON object a line, and nothing else")
 		f.BoolVar(&s.verbose, "v", false, "tell of every job and every attempt that failed")
+	}}
+	demoGroup = group{"The demonstration", func(s *settings, f *flag.FlagSet) {
+		f.BoolVar(&s.quick, "quick", false, "a few seconds instead of half a minute")
 	}}
 	reportGroup = group{"The form", func(s *settings, f *flag.FlagSet) {
 		f.StringVar(&s.html, "html", "", "write it to `file` as a page to look at in a browser, and not as text")

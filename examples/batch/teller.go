@@ -15,7 +15,8 @@ import (
 type teller interface {
 	client() retry.Hooks
 	runner() batch.Hooks
-	expect(jobs int64, whole bool)     // so many more jobs; whole says that they are all
+	expect(jobs int64)                 // that there will be so many
+	leave()                            // that something is left as it is
 	remark(format string, args ...any) // something that a person should know
 	close()                            // nothing is told after it
 }

@@ -43,6 +43,10 @@ it has ended. All lines are checked before the first job begins.
 		name: "report", takes: "JOURNAL", does: "tell what came of the last run with the journal JOURNAL, even of one that was killed",
 		groups: []group{reportGroup}, run: showReport,
 	},
+	{
+		name: "-demo", does: "watch it work: files go to a server of its own that keeps failing",
+		groups: []group{demoGroup, outputGroup}, run: demonstrate,
+	},
 }
 
 // mirrorHelp is for both directions.
@@ -61,8 +65,7 @@ func usage(out io.Writer) {
 	for _, c := range commands {
 		fmt.Fprintf(out, "  batch %-12s %-11s %s\n", c.name, c.takes, c.does)
 	}
-	fmt.Fprint(out, `  batch -demo                    watch it work, against a server of its own that keeps failing
-
+	fmt.Fprint(out, `
   batch COMMAND -h               every setting of a command
 
 The password is in the environment variable FTP_PASSWORD, or in a file that -password-file names. Settings are flags,

@@ -56,7 +56,7 @@ func shown(text string) string {
 // task is a job in a few words.
 func task(j batch.Job) string {
 	switch {
-	case j.Kind == batch.Upload, j.Remote == "":
+	case j.Remote == "":
 		return j.Kind.String() + " " + shown(j.Local)
 	case j.Kind == batch.Rename:
 		return "rename " + shown(j.Remote) + " to " + shown(j.To)
