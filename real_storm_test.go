@@ -19,7 +19,7 @@ import (
 	"github.com/ftpretry/ftpretry/retry"
 )
 
-// TestRealACancelStorm is TestACancelStorm by the kernel's clock: 250 cancellations at each server. In the end the kernel
+// TestRealACancelStorm is TestACancelStorm by the kernel's clock: 125 cancellations at each server, with and without TLS. In the end the kernel
 // knows of no connection to it, and until then the client has used no more than its places.
 func TestRealACancelStorm(t *testing.T) {
 	ftpd.Require(t)

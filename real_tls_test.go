@@ -98,7 +98,7 @@ func realUploads(t *testing.T, s *ftpd.Server, o ftpd.Options, version uint16, n
 		}
 		_ = os.Remove(local)
 	}
-	t.Logf("%d uploads of %d MiB: %d failed, %d short", n, size>>20, failed.Load(), short.Load())
+	t.Logf("%s, %s: %d uploads of %d MiB: %d failed, %d short", s.Kind, tls.VersionName(version), n, size>>20, failed.Load(), short.Load())
 	assert.Zero(t, short.Load(), "files that are not what was sent\n%s", s.Log())
 }
 
