@@ -47,10 +47,13 @@ var (
 type Journal struct {
 	name string
 	db   *bolt.DB
+	file *os.File // of db
 
 	mu      sync.Mutex
 	closed  bool
 	running bool
+	size    int64  // of file; it never becomes less
+	broken  error  // db must not be called any more
 	pending *group // takes what is to be written next
 	after   change // comes with every group; nil = nothing does
 
@@ -74,16 +77,16 @@ type change func(*bolt.Tx) error
 // one of a newer version of this package is left as it is: the error matches
 // ErrJournalUnusable.
 func OpenJournal(name string) (*Journal, error) {
-	db, err := openDatabase(name, false)
+	db, file, err := openDatabase(name, false)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = createDatabase(name); err == nil {
-			db, err = openDatabase(name, false)
+			db, file, err = openDatabase(name, false)
 		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("batch: journal %s: %w", name, err)
 	}
-	return &Journal{name: name, db: db, pending: &group{}, update: db.Update}, nil
+	return &Journal{name: name, db: db, file: file, pending: &group{}, update: db.Update}, nil
 }
 
 // Close closes the journal. A run that uses it is to have ended before: it would
@@ -95,11 +98,14 @@ func (j *Journal) Close() error {
 	j.writing.Lock()
 	defer j.writing.Unlock()
 	j.mu.Lock()
-	closed := j.closed
+	closed, broken := j.closed, j.broken
 	j.closed = true
 	j.mu.Unlock()
-	if closed || j.db == nil {
+	switch {
+	case closed || j.db == nil:
 		return nil
+	case broken != nil:
+		return j.file.Close() // bbolt may hold its own locks for ever
 	}
 	return j.db.Close()
 }
@@ -119,24 +125,21 @@ func (j *Journal) write(c change) error {
 	}
 	j.mu.Lock()
 	j.pending = &group{}
-	closed := j.closed
 	if j.after != nil {
 		g.changes = append(g.changes, j.after)
 	}
 	j.mu.Unlock()
-	g.written, g.err = true, ErrJournalClosed
-	if !closed {
-		g.err = guarded(func() error {
-			return j.update(func(tx *bolt.Tx) error {
-				for _, c := range g.changes {
-					if err := c(tx); err != nil {
-						return err
-					}
+	g.written = true
+	g.err = j.guarded(func() error {
+		return j.update(func(tx *bolt.Tx) error {
+			for _, c := range g.changes {
+				if err := c(tx); err != nil {
+					return err
 				}
-				return nil
-			})
+			}
+			return nil
 		})
-	}
+	})
 	if g.err != nil {
 		g.err = fmt.Errorf("%w: %s: %w", ErrJournalFailed, j.name, g.err)
 	}
@@ -145,23 +148,60 @@ func (j *Journal) write(c change) error {
 
 // read looks into the journal.
 func (j *Journal) read(look func(*bolt.Tx) error) error {
-	err := guarded(func() error { return j.db.View(look) })
+	err := j.guarded(func() error { return j.db.View(look) })
 	if err != nil {
 		err = fmt.Errorf("%w: %s: %w", ErrJournalUnusable, j.name, err)
 	}
 	return err
 }
 
-// guarded makes an error of the panic of a database that somebody else has cut
-// off or written to while it was open.
-func guarded(f func() error) (err error) {
+// usable says why the database must not be called.
+func (j *Journal) usable() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	switch {
+	case j.closed:
+		return ErrJournalClosed
+	case j.broken != nil:
+		return j.broken
+	}
+	info, err := j.file.Stat()
+	if err == nil && info.Size() < j.size {
+		err = fmt.Errorf("%w: it was cut off", errMeddled)
+		j.broken = err
+	}
+	if err == nil {
+		j.size = info.Size()
+	}
+	return err
+}
+
+var errMeddled = errors.New("file was changed by somebody else while it was open")
+
+// guarded calls the database. bbolt maps its file: where somebody else has cut
+// it off or written to it, it panics, and may hold its locks for ever.
+func (j *Journal) guarded(call func() error) error {
+	if err := j.usable(); err != nil {
+		return err
+	}
+	err := recovered(call)
+	if errors.Is(err, errMeddled) {
+		j.mu.Lock()
+		j.broken = err
+		j.mu.Unlock()
+	}
+	return err
+}
+
+// recovered makes an error of a panic, and of a fault of mapped memory.
+func recovered(call func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("file was changed by somebody else: %v", p)
+			err = fmt.Errorf("%w: %v", errMeddled, p)
 		}
 	}()
-	return f()
+	return call()
 }
 
 // exists reports whether a file is there, as far as that can be known.

@@ -41,23 +41,26 @@ var headKey = []byte("head")
 
 // openDatabase opens the database of a journal that is there already and has
 // nothing wrong with it. It changes nothing.
-func openDatabase(name string, readOnly bool) (*bolt.DB, error) {
+func openDatabase(name string, readOnly bool) (db *bolt.DB, file *os.File, err error) {
+	if name == "" {
+		return nil, nil, errors.New("it has no name: give it one")
+	}
 	info, err := os.Stat(name)
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%w: it is not a file: give another name", ErrJournalUnusable)
+		return nil, nil, fmt.Errorf("%w: it is not a file: give another name", ErrJournalUnusable)
 	}
-	var db *bolt.DB
-	err = guarded(func() (err error) {
+	err = recovered(func() (err error) {
 		db, err = bolt.Open(name, 0o600, &bolt.Options{
 			Timeout:        time.Millisecond, // less than bbolt ever waits
 			NoFreelistSync: true,             // a list that is not kept cannot be damaged
 			FreelistType:   bolt.FreelistMapType,
 			ReadOnly:       readOnly,
 			OpenFile: func(name string, flag int, _ fs.FileMode) (*os.File, error) {
-				return openSound(name, flag&^os.O_CREATE, readOnly)
+				file, err = openSound(name, flag&^os.O_CREATE, readOnly)
+				return file, err
 			},
 		})
 		return err
@@ -65,7 +68,7 @@ func openDatabase(name string, readOnly bool) (*bolt.DB, error) {
 	if errors.Is(err, bolterrors.ErrTimeout) {
 		err = errInUse
 	}
-	return db, err
+	return db, file, err
 }
 
 var errInUse = fmt.Errorf("%w by another run: wait for its end, or take another journal", ErrJournalInUse)

@@ -90,7 +90,7 @@ func ReadReport(name string) (*Report, error) {
 var errNoRun = errors.New("no run has used it yet: there is no report")
 
 func readReport(name string) (*Report, error) {
-	db, err := openDatabase(name, true)
+	db, _, err := openDatabase(name, true)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("there is none: %w", err)
 	}
