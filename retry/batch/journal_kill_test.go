@@ -159,6 +159,12 @@ func killedNight(t *testing.T, seed uint64) {
 			assert.False(t, done[line], "round %d: %s was done in an earlier one", round, line)
 			done[line] = true
 		}
+		if !finished && len(more) > 0 {
+			rep, err := batch.ReadReport(filepath.Join(dir, "journal"))
+			require.NoError(t, err)
+			assert.GreaterOrEqual(t, rep.Jobs.Done, int64(len(more)), "the report is not behind what was told")
+			assert.Contains(t, rep.Stopped, "killed")
+		}
 		if !finished {
 			rewrite(t, rnd, dir, round, done, want)
 		}

@@ -50,22 +50,24 @@ func (l *lane) begin(job Job) (context.Context, error) {
 	return ctx, log.begin(job, l.now, temp, l.past)
 }
 
-// settle writes down what came of the job. One whose beginning could not be
+// settle counts the job and writes down what came of it, in this order, so that
+// the report in the journal is not behind. A job whose beginning could not be
 // written down was not begun.
 func (l *lane) settle() {
 	n := l.run
-	if n.log == nil {
-		return
-	}
 	if errors.Is(l.res.Err, ErrJournalFailed) {
 		n.stop(l.res.Err)
 		l.res.State, l.res.Err = NotRun, nil
+	}
+	n.tally.add(l.res)
+	if n.log == nil {
 		return
 	}
 	if err := n.log.end(l.res, l.now); err != nil {
 		n.stop(err)
 		if l.res.State == Done {
 			l.res.Note = "done, but not in the journal: the next run does it again"
+			n.tally.note(l.res.Note)
 		}
 	}
 }

@@ -60,12 +60,11 @@ func (k *keeper) put(tx *bolt.Tx, r kept, lists bool) error {
 	return put(tx, inReport, countsKey, r)
 }
 
-// finish writes down the report of the run and gives the journal back.
+// finish writes down the report of the run.
 func (b *logbook) finish(rep *Report) error {
 	if b == nil {
 		return nil
 	}
-	defer b.free()
 	return b.write(func(*bolt.Tx) error {
 		b.report.final = rep
 		return nil

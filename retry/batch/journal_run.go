@@ -15,7 +15,7 @@ type logbook struct {
 	report keeper
 }
 
-// start gives the journal to a run, which gives it back by finish. A nil Journal
+// start gives the journal to a run, which gives it back by free. A nil Journal
 // is a nil logbook.
 func (j *Journal) start(n *run) (*logbook, error) {
 	if j == nil {
@@ -35,19 +35,21 @@ func (j *Journal) start(n *run) (*logbook, error) {
 		return nil, fmt.Errorf("%s: %w", j.name, errInUse)
 	}
 	b := &logbook{Journal: j, report: keeper{run: n}}
-	err := b.bind(n.Client.Addr(), n.Client.User())
-	if err != nil {
-		j.free()
+	if err := b.bind(n.Client.Addr(), n.Client.User()); err != nil {
+		b.free()
 		return nil, err
 	}
 	return b, nil
 }
 
-// free ends the use by a run.
-func (j *Journal) free() {
-	j.mu.Lock()
-	j.running, j.after = false, nil
-	j.mu.Unlock()
+// free gives the journal back.
+func (b *logbook) free() {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	b.running, b.after = false, nil
+	b.mu.Unlock()
 }
 
 // bind refuses another server than that of the journal, and begins a run.

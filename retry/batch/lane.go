@@ -51,7 +51,7 @@ func Current(ctx context.Context) (job Job, worker int, ok bool) {
 // take runs a job to its end.
 func (l *lane) take(job Job) {
 	n := l.run
-	if n.wanted.Err() != nil {
+	if n.over() {
 		n.end(Result{Job: job, Worker: -1})
 		n.landed(job)
 		return
@@ -84,7 +84,7 @@ func (l *lane) take(job Job) {
 	}
 	n.tally.sessions(func(o *outages) { o.idle(l.number, time.Now()) })
 	l.settle()
-	n.end(l.res)
+	n.tell(l.res)
 	n.landed(job)
 }
 

@@ -59,13 +59,15 @@ func (r *Runner) start(ctx context.Context) *run {
 
 // all runs everything.
 func (n *run) all(jobs func(*run) iter.Seq[Job]) (*Report, error) {
+	var workers sync.WaitGroup
+	defer n.log.free()
+	defer workers.Wait()
 	defer n.cut(nil)
 	defer n.enough(nil)
 	if !n.Deadline.IsZero() {
 		timer := time.AfterFunc(time.Until(n.Deadline), func() { n.stop(ErrDeadline) })
 		defer timer.Stop()
 	}
-	var workers sync.WaitGroup
 	for i := range n.Workers {
 		l := newLane(n, i)
 		workers.Add(1)
@@ -76,8 +78,7 @@ func (n *run) all(jobs func(*run) iter.Seq[Job]) (*Report, error) {
 			}
 		}()
 	}
-	unread := n.feed(jobs(n))
-	close(n.queue)
+	unread := n.feedAll(jobs(n))
 	workers.Wait()
 	cut, blind := n.mirror.ended()
 	unread = unread || cut
@@ -87,16 +88,20 @@ func (n *run) all(jobs func(*run) iter.Seq[Job]) (*Report, error) {
 	return n.report(unread)
 }
 
+// feedAll is feed, and the end of the queue, even where the sequence panics: that
+// is for the caller to see, not for the workers.
+func (n *run) feedAll(jobs iter.Seq[Job]) bool {
+	defer close(n.queue)
+	return n.feed(jobs)
+}
+
 // feed hands the jobs of the sequence to the workers, and reports whether it
 // was left before its end.
 func (n *run) feed(jobs iter.Seq[Job]) (unread bool) {
 	var readOn time.Time
 	late := 0
 	for job := range jobs {
-		if n.wanted.Err() == nil && n.due() {
-			n.stop(ErrDeadline)
-		}
-		if n.wanted.Err() == nil {
+		if !n.over() {
 			n.pass(job)
 			continue
 		}
@@ -111,7 +116,14 @@ func (n *run) feed(jobs iter.Seq[Job]) (unread bool) {
 	return false
 }
 
-func (n *run) due() bool { return !n.Deadline.IsZero() && !time.Now().Before(n.Deadline) }
+// over reports whether no job is to begin any more. It does not wait for the
+// timer of the deadline, which may come late.
+func (n *run) over() bool {
+	if n.wanted.Err() == nil && !n.Deadline.IsZero() && !time.Now().Before(n.Deadline) {
+		n.stop(ErrDeadline)
+	}
+	return n.wanted.Err() != nil
+}
 
 // pass deals with one job of the sequence: hands it to a worker, or ends it
 // here.
@@ -170,12 +182,18 @@ func (n *run) landed(job Job) {
 
 // end ends a job, well or not.
 func (n *run) end(res Result) {
+	n.tally.add(res)
+	n.tell(res)
+}
+
+// tell tells of a job that has ended, and thinks about what that means for the
+// run.
+func (n *run) tell(res Result) {
 	if res.State == NotRun {
 		n.mu.Lock()
 		n.left = true
 		n.mu.Unlock()
 	}
-	n.tally.add(res)
 	res.mirror.end(res.State)
 	if n.Hooks.Ended != nil {
 		n.Hooks.Ended(res)

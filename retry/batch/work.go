@@ -32,7 +32,11 @@ func (l *lane) do(job Job) error {
 		}
 		return l.client.Rename(ctx, job.Remote, job.To)
 	case RemoveDir:
-		return l.client.RemoveDir(l.ctx, job.Remote)
+		ctx, err := l.begin(job)
+		if err != nil {
+			return err
+		}
+		return l.client.RemoveDir(ctx, job.Remote)
 	case LocalDir, LocalDelete:
 		return inRoot(l.ctx, job)
 	default:
