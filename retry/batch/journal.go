@@ -110,12 +110,15 @@ func (j *Journal) Close() error {
 	return j.db.Close()
 }
 
-// write makes a change and returns when it is on the disk. Changes that come
-// while others are being written are written together.
-func (j *Journal) write(c change) error {
+// write makes changes, all or none, and returns when they are on the disk. What
+// comes while others are being written is written together.
+func (j *Journal) write(changes ...change) error {
+	if len(changes) == 0 {
+		return nil
+	}
 	j.mu.Lock()
 	g := j.pending
-	g.changes = append(g.changes, c)
+	g.changes = append(g.changes, changes...)
 	j.mu.Unlock()
 	// Whoever comes first writes for the whole group, the others wait for him.
 	j.writing.Lock()

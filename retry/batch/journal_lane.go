@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"io/fs"
 	"os"
 
 	"github.com/ftpretry/ftpretry/retry"
@@ -11,43 +12,92 @@ import (
 
 const tempDigits = 10 // of the random part that retry.Client.TempName wants
 
-// look finds out what earlier runs have made of job.
-func (l *lane) look(job Job) (err error) {
-	l.past, l.now = past{}, version{}
-	if l.run.log == nil {
-		return nil
-	}
-	l.now = versionOf(job, nil)
-	if job.Kind == Upload {
-		if local, err := os.Stat(job.Local); err == nil {
-			l.now = versionOf(job, local)
-		}
-	}
-	l.past, err = l.run.log.look(job, l.now)
-	return err
+// plan is a job that a worker has, and what the journal says of it.
+type plan struct {
+	job   Job
+	now   version
+	past  past
+	temp  string // name of an upload's temporary file
+	begun bool   // it is written down that it may change something
+	err   error  // the journal could not be read
 }
 
-// begin writes down that job may change something on the server from now on. The
-// context that it returns tells the operation what an earlier run has left.
-func (l *lane) begin(job Job) (context.Context, error) {
-	log := l.run.log
-	if log == nil || job.Kind == Upload && l.run.Direct {
+// look makes the plan of a job.
+func (l *lane) look(job Job) plan {
+	p := plan{job: job}
+	if l.run.log == nil {
+		return p
+	}
+	var local fs.FileInfo
+	if job.Kind == Upload {
+		local, _ = os.Stat(job.Local) // that it is not there is for the upload to say
+	}
+	p.now = versionOf(job, local)
+	p.past, p.err = l.run.log.look(job, p.now)
+	l.aim(&p)
+	return p
+}
+
+// aim chooses the name of an upload's temporary file: the one that an earlier run
+// has begun with the same content, or a new one.
+func (l *lane) aim(p *plan) {
+	switch {
+	case !l.noted(p.job) || p.job.Kind != Upload:
+	case p.past.same:
+		p.temp = string(p.past.begun.Temp)
+	default:
+		p.temp = l.client.TempName(p.job.Remote, rand.Text()[:tempDigits])
+	}
+}
+
+// noted reports whether it must be known of job that it was begun.
+func (l *lane) noted(job Job) bool {
+	if l.run.log == nil {
+		return false
+	}
+	switch job.Kind {
+	case Upload:
+		return !l.run.Direct
+	case Delete, RemoveDir, Rename:
+		return true
+	}
+	return false
+}
+
+// see tells the plan of the version that the local file has at last.
+func (l *lane) see(now version) {
+	p := &l.plan
+	if p.now == now {
+		return
+	}
+	if p.begun {
+		p.past.begun, p.begun = &begun{Temp: []byte(p.temp)}, false
+	}
+	p.now, p.past.same = now, false
+	l.aim(p)
+}
+
+// begin writes down that the job may change something on the server from now on,
+// if that is not done. The context that it returns tells the operation what an
+// earlier run has left.
+func (l *lane) begin() (context.Context, error) {
+	p := &l.plan
+	if !l.noted(p.job) {
 		return l.ctx, nil
 	}
-	ctx, temp := l.ctx, ""
-	switch was := l.past.begun; {
-	case job.Kind != Upload:
-		if was != nil {
-			ctx = retry.WithMaybeDone(ctx)
+	if !p.begun {
+		if err := l.run.log.write(l.run.log.begin(*p)); err != nil {
+			return nil, err
 		}
-	case was != nil && l.past.same:
-		temp = string(was.Temp)
-		ctx = retry.WithTemp(ctx, retry.Temp{Name: temp, Left: true, Keep: true})
-	default:
-		temp = l.client.TempName(job.Remote, rand.Text()[:tempDigits])
-		ctx = retry.WithTemp(ctx, retry.Temp{Name: temp, Keep: true})
+		p.begun = true
 	}
-	return ctx, log.begin(job, l.now, temp, l.past)
+	switch {
+	case p.job.Kind == Upload:
+		return retry.WithTemp(l.ctx, retry.Temp{Name: p.temp, Left: p.past.same, Keep: true}), nil
+	case p.past.begun != nil:
+		return retry.WithMaybeDone(l.ctx), nil
+	}
+	return l.ctx, nil
 }
 
 // settle counts the job and writes down what came of it, in this order, so that
@@ -63,13 +113,50 @@ func (l *lane) settle() {
 	if n.log == nil {
 		return
 	}
-	if err := n.log.end(l.res, l.now); err != nil {
-		n.stop(err)
-		if l.res.State == Done {
-			l.res.Note = "done, but not in the journal: the next run does it again"
-			n.tally.note(l.res.Note)
-		}
+	changes := n.log.end(l.res, l.plan.now)
+	both := l.res.State == Done && l.ahead() && !l.next.past.done && l.noted(l.next.job)
+	if both {
+		changes = append(changes, n.log.begin(*l.next))
 	}
+	err := n.log.write(changes...)
+	if err == nil {
+		if both {
+			l.next.begun = true
+		}
+		return
+	}
+	n.stop(err)
+	if l.res.State == Done {
+		l.res.Note = "done, but not in the journal: the next run does it again"
+		n.tally.note(l.res.Note)
+	}
+}
+
+// ahead takes the next job if there is one already, so that its beginning is
+// written down together with the end of the one before: a worker waits for the
+// disk once for each job.
+func (l *lane) ahead() bool {
+	select {
+	case job, ok := <-l.run.queue:
+		if !ok {
+			return false
+		}
+		p := l.look(job)
+		l.next = &p
+		return p.err == nil
+	default:
+		return false
+	}
+}
+
+// drop ends a job that is not to be run any more.
+func (l *lane) drop(p plan) {
+	n := l.run
+	if p.begun && p.past.begun == nil {
+		_ = n.log.write(n.log.forget(p.job)) // where that fails, the next run asks the server in vain
+	}
+	n.end(Result{Job: p.job, Worker: -1})
+	n.landed(p.job)
 }
 
 // tidy removes the temporary files that no run will go on with. What cannot be

@@ -110,18 +110,22 @@ func (b *logbook) look(job Job, now version) (p past, err error) {
 	return p, err
 }
 
-// begin writes down that job may change something on the server from now on. A
-// temporary file that it will not go on with is noted as left.
-func (b *logbook) begin(job Job, now version, temp string, p past) error {
-	key := job.key()
-	return b.write(func(tx *bolt.Tx) error {
-		if p.begun != nil && len(p.begun.Temp) > 0 && string(p.begun.Temp) != temp {
-			if err := leave(tx, p.begun.Temp); err != nil {
+// begin is to be written before a job changes anything on the server. A temporary
+// file that it will not go on with is noted as left.
+func (b *logbook) begin(p plan) change {
+	return func(tx *bolt.Tx) error {
+		if was := p.past.begun; was != nil && len(was.Temp) > 0 && string(was.Temp) != p.temp {
+			if err := leave(tx, was.Temp); err != nil {
 				return err
 			}
 		}
-		return put(tx, inBegun, key, begun{Run: b.run, Temp: []byte(temp), Version: now.encode()})
-	})
+		return put(tx, inBegun, p.job.key(), begun{Run: b.run, Temp: []byte(p.temp), Version: p.now.encode()})
+	}
+}
+
+// forget undoes begin.
+func (b *logbook) forget(job Job) change {
+	return func(tx *bolt.Tx) error { return tx.Bucket([]byte(inBegun)).Delete(job.key()) }
 }
 
 // leave notes a temporary file that is to be removed.
@@ -129,22 +133,19 @@ func leave(tx *bolt.Tx, temp []byte) error {
 	return tx.Bucket([]byte(inLeft)).Put(temp, seal(inLeft, temp, nil))
 }
 
-// end writes down what came of a job, so that it is on the disk. Whatever an
-// upload has left on the server stays noted until it is done.
-func (b *logbook) end(res Result, now version) error {
-	settled := res.State == Done || res.State == Failed && res.Kind != Upload
-	if !settled {
-		return nil
+// end is to be written when a job has ended. Whatever an upload has left on the
+// server stays noted until it is done.
+func (b *logbook) end(res Result, now version) (changes []change) {
+	if res.State == Done {
+		key := res.key()
+		changes = append(changes, func(tx *bolt.Tx) error {
+			return tx.Bucket([]byte(inDone)).Put(key, seal(inDone, key, now.encode()))
+		})
 	}
-	key := res.key()
-	return b.write(func(tx *bolt.Tx) error {
-		if res.State == Done {
-			if err := tx.Bucket([]byte(inDone)).Put(key, seal(inDone, key, now.encode())); err != nil {
-				return err
-			}
-		}
-		return tx.Bucket([]byte(inBegun)).Delete(key)
-	})
+	if res.State == Done || res.State == Failed && res.Kind != Upload {
+		changes = append(changes, b.forget(res.Job))
+	}
+	return changes
 }
 
 // stale notes as left what jobs have begun in earlier runs that were not among

@@ -18,8 +18,8 @@ type lane struct {
 	ctx    context.Context
 
 	job     Job
-	now     version // of job
-	past    past    // of job
+	plan    plan  // of job
+	next    *plan // of the job after it; nil = it is not known yet
 	began   time.Time
 	attempt int             // number of the operation's attempt at hand
 	class   transient.Class // of which the last one failed
@@ -48,25 +48,43 @@ func Current(ctx context.Context) (job Job, worker int, ok bool) {
 	return l.job, l.number, true
 }
 
+// work runs jobs until there are none.
+func (l *lane) work() {
+	for {
+		if p := l.next; p != nil {
+			l.next = nil
+			l.take(*p)
+			continue
+		}
+		job, ok := <-l.run.queue
+		switch {
+		case !ok:
+			return
+		case l.run.over():
+			l.drop(plan{job: job})
+		default:
+			l.take(l.look(job))
+		}
+	}
+}
+
 // take runs a job to its end.
-func (l *lane) take(job Job) {
-	n := l.run
-	if n.over() {
-		n.end(Result{Job: job, Worker: -1})
-		n.landed(job)
+func (l *lane) take(p plan) {
+	n, job := l.run, p.job
+	switch {
+	case n.over():
+		l.drop(p)
 		return
-	}
-	if err := l.look(job); err != nil {
-		n.stop(err)
-		n.end(Result{Job: job, Worker: -1})
-		n.landed(job)
+	case p.err != nil:
+		n.stop(p.err)
+		l.drop(p)
 		return
-	}
-	if l.past.done {
+	case p.past.done:
 		n.end(Result{Job: job, State: Skipped, Worker: -1})
 		n.landed(job)
 		return
 	}
+	l.plan = p
 	l.job, l.began, l.moved = job, time.Now(), 0
 	l.res = Result{Job: job, Worker: l.number, Began: l.began, Attempts: 1}
 	if n.Hooks.Began != nil {

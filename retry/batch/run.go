@@ -73,9 +73,7 @@ func (n *run) all(jobs func(*run) iter.Seq[Job]) (*Report, error) {
 		workers.Add(1)
 		go func() {
 			defer workers.Done()
-			for job := range n.queue {
-				l.take(job)
-			}
+			l.work()
 		}()
 	}
 	unread := n.feedAll(jobs(n))

@@ -20,19 +20,19 @@ func (l *lane) do(job Job) error {
 	case Download:
 		return l.download(job)
 	case Delete:
-		ctx, err := l.begin(job)
+		ctx, err := l.begin()
 		if err != nil {
 			return err
 		}
 		return l.client.Delete(ctx, job.Remote)
 	case Rename:
-		ctx, err := l.begin(job)
+		ctx, err := l.begin()
 		if err != nil {
 			return err
 		}
 		return l.client.Rename(ctx, job.Remote, job.To)
 	case RemoveDir:
-		ctx, err := l.begin(job)
+		ctx, err := l.begin()
 		if err != nil {
 			return err
 		}
@@ -49,15 +49,15 @@ func (l *lane) upload(job Job) error {
 	if err != nil {
 		return err
 	}
-	l.now = versionOf(job, local)
-	ctx, err := l.begin(job)
+	l.see(versionOf(job, local))
+	ctx, err := l.begin()
 	if err != nil {
 		return err
 	}
 	if err := l.client.StorFile(ctx, job.Remote, job.Local); err != nil {
 		return err
 	}
-	if after, err := os.Stat(job.Local); err == nil && versionOf(job, after) != l.now {
+	if after, err := os.Stat(job.Local); err == nil && versionOf(job, after) != l.plan.now {
 		return fmt.Errorf("%w: %s was written to meanwhile", retry.ErrChanged, job.Local)
 	}
 	if job.Time.IsZero() || job.Time.Equal(local.ModTime()) {
