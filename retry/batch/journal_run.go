@@ -128,8 +128,12 @@ func (b *logbook) forget(job Job) change {
 	return func(tx *bolt.Tx) error { return tx.Bucket([]byte(inBegun)).Delete(job.key()) }
 }
 
-// leave notes a temporary file that is to be removed.
+// leave notes a temporary file that is to be removed. None has a name that is
+// longer than bbolt's keys.
 func leave(tx *bolt.Tx, temp []byte) error {
+	if len(temp) > bolt.MaxKeySize {
+		return nil
+	}
 	return tx.Bucket([]byte(inLeft)).Put(temp, seal(inLeft, temp, nil))
 }
 

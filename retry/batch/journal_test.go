@@ -208,3 +208,24 @@ func TestWhatAKilledRunMayHaveDoneIsAskedFor(t *testing.T) {
 		})
 	}
 }
+
+func TestAJournalIsForOneRunAtATimeAndMustStayOpen(t *testing.T) {
+	t.Parallel()
+	srv := retrytest.NewServer(t, retrytest.Config{})
+	_, jobs := files(t, 10)
+	j := journal(t, filepath.Join(t.TempDir(), "journal"))
+	r := batch.Runner{Client: client(t, srv), Workers: 1, Journal: j}
+	second := r
+	r.Hooks.Ended = func(res batch.Result) {
+		if res.Remote == jobs[2].Remote {
+			_, err := second.Run(t.Context(), slices.Values(jobs))
+			assert.ErrorIs(t, err, batch.ErrJournalInUse)
+			assert.NoError(t, j.Close())
+		}
+	}
+	rep, err := r.Run(t.Context(), slices.Values(jobs))
+	require.ErrorIs(t, err, batch.ErrJournalFailed)
+	require.ErrorIs(t, err, batch.ErrJournalClosed)
+	assert.GreaterOrEqual(t, rep.Jobs.NotRun, int64(6))
+	assert.Zero(t, rep.Jobs.Failed)
+}
