@@ -27,7 +27,7 @@ func New(cfg Config) (*Client, error) {
 	e := newEndpoint(&cfg)
 	p := newPool(e)
 	return &Client{
-		runner: runner{sessions: p, policy: cfg.Policy, classifier: cfg.Classifier, hooks: cfg.Hooks, stats: &e.stats},
+		runner: runner{sessions: p, policy: cfg.Policy, classifier: cfg.Classifier, budget: cfg.Budget, hooks: cfg.Hooks, stats: &e.stats},
 		pool:   p,
 		upload: cfg.Upload,
 		verify: cfg.Verify,
@@ -83,7 +83,10 @@ func (c *Client) Stats() Stats {
 	if c.stats == nil {
 		return Stats{}
 	}
-	return c.stats.snapshot()
+	s := c.stats.snapshot()
+	s.Budget = c.budget.Left()
+	c.pool.describe(&s)
+	return s
 }
 
 // Close ends the idle connections and refuses further operations, for every

@@ -43,6 +43,12 @@ type Config struct {
 
 	MaxConns int // sessions at once; 0 = 4
 
+	// LimitInterval is how long fewer sessions than MaxConns are used after
+	// the server has refused one more ("421 too many users" and the like),
+	// until one more is tried, and another after the same time again; 0 = 5m,
+	// < 0 = what was learned is kept.
+	LimitInterval time.Duration
+
 	ConnectTimeout time.Duration // to connect, shake hands and be greeted; also for a data connection; 0 = 30s
 	ReplyTimeout   time.Duration // for each line of a reply; 0 = 2m
 	StallTimeout   time.Duration // a transfer that moves no byte for this long has failed; 0 = 1m
@@ -57,6 +63,7 @@ type Config struct {
 	MaxListBytes   int64 // bytes of one listing; 0 = 256 MiB
 
 	Policy     policy.Policy        // zero = the default policy
+	Budget     *policy.Budget       // bounds the replays of all operations together; nil = no bound
 	Classifier transient.Classifier // nil = the default rules
 	Upload     UploadMode           // zero = Direct
 	Verify     VerifyMode           // zero = VerifySize
@@ -141,6 +148,9 @@ func (c *Config) settle() error {
 	}
 	if c.MaxConns == 0 {
 		c.MaxConns = 4
+	}
+	if c.LimitInterval == 0 {
+		c.LimitInterval = 5 * time.Minute
 	}
 	for _, d := range []struct {
 		name     string

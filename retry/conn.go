@@ -35,7 +35,7 @@ func Dial(ctx context.Context, cfg Config) (*Conn, error) {
 	e := newEndpoint(&cfg)
 	l := &line{endpoint: e}
 	c := &Conn{
-		runner: runner{sessions: l, policy: cfg.Policy, classifier: cfg.Classifier, hooks: cfg.Hooks, stats: &e.stats},
+		runner: runner{sessions: l, policy: cfg.Policy, classifier: cfg.Classifier, budget: cfg.Budget, hooks: cfg.Hooks, stats: &e.stats},
 		line:   l, verify: cfg.Verify,
 	}
 	if ctx != nil {

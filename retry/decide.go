@@ -19,6 +19,8 @@ type decision struct {
 	reason  error // why, where stop
 	wait    time.Duration
 	redial  bool // at once, without counting the attempt
+	crowded bool // as redial, but first there must be a session to be had
+	away    bool // the server is away: the wait ends when it is back
 	verdict transient.Verdict
 	command string
 }
@@ -47,6 +49,8 @@ func (t *transaction) decide(ctx context.Context, err error) decision {
 		given  *backoff.PermanentError
 		stated *final
 		lie    *mismatch
+		full   *crowded
+		shared *together
 	)
 	switch {
 	case errors.As(err, &caller):
@@ -58,6 +62,11 @@ func (t *transaction) decide(ctx context.Context, err error) decision {
 	case errors.Is(err, errElapsed):
 		d.reason, d.verdict = ErrElapsed, t.classify(x, err)
 		return d
+	case errors.As(err, &full):
+		d.stop, d.redial, d.crowded, d.verdict = false, true, true, t.classify(x, err)
+		return d
+	case errors.As(err, &shared):
+		d.verdict, d.command, d.away = shared.failure.verdict, shared.failure.command, true
 	case errors.As(err, &stated):
 		d.reason, d.verdict = stated.reason, t.classify(x, err)
 		return d
@@ -116,7 +125,11 @@ func (t *transaction) plan(ctx context.Context, d decision) decision {
 		d.reason = ErrDeadline
 		return d
 	}
-	d.stop, d.wait = false, wait
+	if !t.budget.Spend() {
+		d.reason = ErrBudget
+		return d
+	}
+	d.stop, d.wait, d.away = false, wait, t.op.turn.down || d.away
 	return d
 }
 
@@ -181,6 +194,11 @@ func (t *transaction) stale(x wire.Exchange, v transient.Verdict) bool {
 // classify asks the classifier, and puts the attempt's own timeout right: it
 // is a context's error, but not the caller's.
 func (t *transaction) classify(x wire.Exchange, err error) transient.Verdict {
+	return classify(t.classifier, x, err)
+}
+
+// classify asks a classifier about the failure of an exchange.
+func classify(c transient.Classifier, x wire.Exchange, err error) transient.Verdict {
 	if errors.Is(err, errElapsed) {
 		return transient.Verdict{Class: transient.Network, Rule: "policy's Elapsed was over during the attempt"}
 	}
@@ -188,14 +206,14 @@ func (t *transaction) classify(x wire.Exchange, err error) transient.Verdict {
 		return transient.Verdict{Class: transient.Network, Rule: "attempt took longer than the policy's AttemptTimeout"}
 	}
 	f := transient.Failure{Command: x.Command, Path: x.Path, Err: err}
-	v := t.classifier.Classify(f)
+	v := c.Classify(f)
 	// ProFTPD answers a handshake that the network broke off in the words of
 	// its demand for session reuse: 425 Operation not permitted. Only a
 	// handshake that came to its end can have failed of that.
 	var broken *wire.HandshakeError
 	if v.Reply != nil && v.Reply.Code == 425 && !v.Transient() && errors.As(err, &broken) {
 		f.Err = broken.Err
-		if symptom := t.classifier.Classify(f); symptom.Class == transient.Network {
+		if symptom := c.Classify(f); symptom.Class == transient.Network {
 			symptom.Class, symptom.Reply = transient.DataChannel, v.Reply
 			return symptom
 		}

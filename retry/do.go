@@ -41,6 +41,8 @@ type operation struct {
 	counts bool
 	// unknown: an attempt may have been executed although it failed.
 	unknown bool
+	// turn is that of the attempt at hand.
+	turn turn
 }
 
 func (op *operation) try(ctx context.Context, s *session) error { return op.run(ctx, s) }
@@ -51,31 +53,10 @@ type runner struct {
 	sessions   keeper
 	policy     policy.Policy
 	classifier transient.Classifier
+	budget     *policy.Budget
 	hooks      Hooks
 	stats      *counters
 	mistake    error // of the policy; no operation can run with it
-}
-
-// keeper hands out sessions, one to a transaction at a time.
-type keeper interface {
-	// admit waits for the turn of the operation. Each that returns nil is
-	// followed by one leave, whatever comes in between.
-	admit(ctx context.Context) error
-	leave()
-	// take returns a session that is logged in, in its starting state and
-	// bound to ctx. One that was in use before is not returned when fresh is
-	// asked for. The session that comes with an error is only to be asked
-	// what went wrong with it; it may be nil.
-	take(ctx context.Context, r request) (*session, error)
-	// give takes it back. keep says that the operation has left it in order.
-	give(ctx context.Context, s *session, keep bool)
-}
-
-// request is what is asked of a session.
-type request struct {
-	now     time.Time // the present time
-	fresh   bool      // a new one
-	careful bool      // one that has been looked at: a wrong reply would be taken for a deed
 }
 
 // do runs op until it succeeds or there is a reason to stop. It is the one
@@ -88,6 +69,7 @@ func (r *runner) do(ctx context.Context, task task) error {
 		return t.end(ctx, err, decision{reason: ErrPermanent, verdict: invalidVerdict})
 	}
 	defer t.abandon()
+	r.budget.Earn()
 	for {
 		err := t.attempt(ctx)
 		if err == nil {
@@ -116,8 +98,11 @@ type transaction struct {
 	session  *session // of the attempt; nil where there was none
 	admitted bool     // it must leave
 	held     bool     // its session must be given back
+	ran      bool     // it had one that was logged in
 	began    time.Time
-	fresh    bool // the next attempt needs a new session
+	away     time.Time // when the attempt before failed of a server that is away; zero = it did not
+	later    bool      // it is not the first, whether that counted or not
+	fresh    time.Time // the next attempt needs a session that was opened no earlier; zero = any will do
 	schedule *policy.Schedule
 	progress int64 // before the attempt
 	best     int64 // the most that it has been
@@ -128,76 +113,6 @@ type transaction struct {
 	same     sameness
 }
 
-// attempt runs the operation once.
-func (t *transaction) attempt(ctx context.Context) error {
-	t.began, t.progress, t.session, t.held = t.start, t.op.progress, nil, false
-	if t.schedule != nil || t.fresh {
-		t.began = time.Now()
-	}
-	if t.hooks.Attempt != nil {
-		t.hooks.Attempt(ctx, t.describe())
-	}
-	t.stats.attempts.Add(1)
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if err := t.sessions.admit(ctx); err != nil {
-		return err
-	}
-	t.admitted = true
-	if t.policy.AttemptTimeout <= 0 && t.policy.Elapsed <= 0 {
-		return t.run(ctx, ctx)
-	}
-	bounded, cancel := t.bound(ctx)
-	defer cancel()
-	err := t.run(bounded, ctx)
-	if err != nil && bounded.Err() != nil && ctx.Err() == nil && replyOf(err) == nil && !callersFault(err) {
-		// However the end of the attempt's own context was told, by a function
-		// of the caller's for example, it is not the end of the caller's.
-		return context.Cause(bounded)
-	}
-	return err
-}
-
-// bound is ctx with the ends that the policy sets to an attempt.
-func (t *transaction) bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	cancels := func() {}
-	if limit := t.policy.AttemptTimeout; limit > 0 {
-		ctx, cancels = context.WithTimeoutCause(ctx, limit, errAttemptTimeout)
-	}
-	if end, ok := t.policy.Start(t.start).Deadline(); ok {
-		outer := cancels
-		bounded, cancel := context.WithDeadlineCause(ctx, end, errElapsed)
-		return bounded, func() { cancel(); outer() }
-	}
-	return ctx, cancels
-}
-
-func (t *transaction) run(ctx, callers context.Context) error {
-	s, err := t.sessions.take(ctx, request{t.began, t.fresh, t.op.effect != ""})
-	t.session, t.held = s, err == nil
-	if err != nil {
-		if s != nil {
-			err = s.wire.Recover(err)
-		}
-		return err
-	}
-	if s.fresh && t.hooks.Connect != nil {
-		t.hooks.Connect(callers, Connect{Attempt: t.describe(), Addr: s.addr, TLS: s.tls, Took: s.took})
-	}
-	s.fresh = false
-	s.begin()
-	if t.op.transfer && t.hooks.Progress != nil {
-		s.watch(&teller{tell: t.hooks.Progress, ctx: callers, session: s, of: t.describe(), began: time.Now()})
-	}
-	err = s.wire.Recover(t.task.try(ctx, s))
-	s.finish()
-	m := s.moved()
-	t.moved += m.In + m.Out
-	t.twice += s.again
-	return err
-}
-
 // abandon gives back what a panic, in a function of the caller's, would keep.
 func (t *transaction) abandon() {
 	if t.held {
@@ -205,13 +120,13 @@ func (t *transaction) abandon() {
 		t.sessions.give(context.Background(), t.session, false)
 	}
 	if t.admitted {
-		t.sessions.leave()
+		t.sessions.leave(&t.op.turn, outcome{})
 	}
 }
 
 // succeed ends the transaction well.
 func (t *transaction) succeed(ctx context.Context) error {
-	t.giveBack(ctx, true)
+	t.giveBack(ctx, true, outcome{})
 	if t.hooks.Done != nil {
 		t.hooks.Done(ctx, Done{Op: t.op.verb, Path: t.op.path, Attempts: t.number, Elapsed: time.Since(t.start), Moved: t.moved, MovedTwice: t.twice})
 	}
@@ -223,27 +138,38 @@ func (t *transaction) succeed(ctx context.Context) error {
 // brought a permanent refusal in step.
 func (t *transaction) fail(ctx context.Context, err error, d *decision) {
 	t.stats.note(t, d)
-	t.giveBack(ctx, d.stop && d.keeps())
+	t.giveBack(ctx, d.stop && d.keeps(), t.taught(err, d))
 	if t.hooks.Failed != nil {
 		t.hooks.Failed(ctx, Failed{Attempt: t.describe(), Command: d.command, Verdict: d.verdict, Err: err, Took: time.Since(t.began)})
 	}
 }
 
 // giveBack ends the use of the attempt's session.
-func (t *transaction) giveBack(ctx context.Context, keep bool) {
+func (t *transaction) giveBack(ctx context.Context, keep bool, o outcome) {
 	if t.held {
 		t.held = false
 		t.sessions.give(ctx, t.session, keep)
 	}
 	if t.admitted {
 		t.admitted = false
-		t.sessions.leave()
+		t.sessions.leave(&t.op.turn, o)
+		t.tell(ctx)
 	}
 }
 
 // pause waits as decided and returns the context's cause if it ended first.
 func (t *transaction) pause(ctx context.Context, d decision) error {
-	t.fresh = true
+	t.away = time.Time{}
+	if d.away {
+		t.away = time.Now()
+	}
+	t.later = true
+	switch {
+	case d.crowded:
+		t.fresh = time.Time{} // it has to be one of those there are
+	case t.ran:
+		t.fresh = time.Now()
+	}
 	if d.redial {
 		if t.hooks.Redial != nil {
 			t.hooks.Redial(ctx, t.describe())
@@ -253,10 +179,19 @@ func (t *transaction) pause(ctx context.Context, d decision) error {
 	if t.hooks.Wait != nil {
 		t.hooks.Wait(ctx, Wait{Attempt: t.describe(), Delay: d.wait, Verdict: d.verdict})
 	}
+	var back <-chan struct{}
+	if d.away {
+		if back = t.sessions.away(); back == nil {
+			d.wait = 0 // it is there again already
+		}
+	}
 	timer := time.NewTimer(d.wait)
 	defer timer.Stop()
+	t.stats.waits.Add(1)
+	defer func(began time.Time) { t.stats.waited.Add(int64(time.Since(began))) }(time.Now())
 	select {
 	case <-timer.C:
+	case <-back:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}

@@ -7,12 +7,16 @@ import "context"
 func (h Hooks) And(more Hooks) Hooks {
 	return Hooks{
 		Attempt:  both(h.Attempt, more.Attempt),
+		Login:    both(h.Login, more.Login),
 		Connect:  both(h.Connect, more.Connect),
 		Progress: both(h.Progress, more.Progress),
 		Failed:   both(h.Failed, more.Failed),
 		Redial:   both(h.Redial, more.Redial),
 		Wait:     both(h.Wait, more.Wait),
 		Done:     both(h.Done, more.Done),
+		Down:     both(h.Down, more.Down),
+		Up:       both(h.Up, more.Up),
+		Limit:    both(h.Limit, more.Limit),
 	}
 }
 

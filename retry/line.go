@@ -83,18 +83,21 @@ func (l *line) features() features {
 }
 
 // admit implements keeper: a line serves one caller.
-func (l *line) admit(context.Context) error { return nil }
+func (l *line) admit(context.Context, *turn) error { return nil }
 
 // leave implements keeper.
-func (l *line) leave() {}
+func (l *line) leave(*turn, outcome) {}
+
+// away implements keeper: a line has nobody to learn it from.
+func (l *line) away() <-chan struct{} { return nil }
 
 // take implements keeper.
-func (l *line) take(ctx context.Context, r request) (*session, error) {
+func (l *line) take(ctx context.Context, r request, _ *turn) (*session, error) {
 	if l.closed.Load() {
 		return nil, &final{reason: ErrPermanent, err: ErrClosed}
 	}
 	s := l.session.Swap(nil)
-	if s != nil && !r.fresh && s.alive(r) && s.wire.Bind(ctx, r.now) {
+	if s != nil && r.fresh.IsZero() && s.alive(r) && s.wire.Bind(ctx, r.now) {
 		return s, nil
 	}
 	if s != nil {

@@ -2,6 +2,7 @@ package retry
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,23 +13,34 @@ import (
 // be one more system call for each operation.
 const probeAfter = 100 * time.Millisecond
 
-// pool keeps the sessions of a Client: at most MaxConns at once, callers served
-// in the order of their arrival, the session used last reused first.
+// pool keeps the sessions of a Client: at most MaxConns at once, and no more
+// than the server bears (limit.go); callers are served in the order of their
+// arrival (queue.go), the session used last is reused first, and while the
+// server is away one of them tries for all (outage.go).
 type pool struct {
 	endpoint *endpoint
-	places   chan struct{} // an element for each session in use or being made
 
 	mu       sync.Mutex
+	queue    []*waiter  // first come first
 	idle     []*session // longest idle first
-	timer    *time.Timer
+	inUse    int        // attempts that have their turn
+	opening  int        // of them, those that may be opening a session
+	live     int        // sessions that are open, idle ones too
+	doubtful bool       // a session ended by itself, and none was opened since
+	limit    limit
+	outage   outage
+
+	waker    *time.Timer // of the queue
+	waking   time.Time   // when; zero = it is not set
+	timer    *time.Timer // of idle sessions
 	watching bool        // expire will run
-	shut     atomic.Bool // closed is
-	closed   chan struct{}
+	shut     atomic.Bool
 	closing  sync.WaitGroup // of expire
 }
 
 func newPool(e *endpoint) *pool {
-	return &pool{endpoint: e, places: make(chan struct{}, e.cfg.MaxConns), closed: make(chan struct{})}
+	most := e.cfg.MaxConns
+	return &pool{endpoint: e, limit: limit{most: most, now: most, every: e.cfg.LimitInterval}}
 }
 
 // addr is the server's address; "" for no pool.
@@ -39,69 +51,88 @@ func (p *pool) addr() string {
 	return p.endpoint.cfg.Addr
 }
 
+// describe adds to a snapshot what the pool is like now.
+func (p *pool) describe(s *Stats) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.Busy, s.Idle, s.Limit, s.Waiting = p.inUse, len(p.idle), p.limit.now, len(p.queue)
+}
+
+// errAllEnded is an attempt whose session the server had ended while it was idle,
+// at a time when another one must not be opened at once.
+var errAllEnded = errors.New("server had ended the idle session")
+
+func errClosed() error { return &final{reason: ErrPermanent, err: ErrClosed} }
+
 // take implements keeper.
-func (p *pool) take(ctx context.Context, r request) (*session, error) {
-	for !r.fresh {
-		s := p.pop(0)
-		if s == nil {
-			break
-		}
+func (p *pool) take(ctx context.Context, r request, t *turn) (*session, error) {
+	for t.idle != nil {
+		s := t.idle
+		t.idle = nil
 		if s.alive(r) && s.wire.Bind(ctx, r.now) {
 			return s, nil
 		}
 		s.wire.Close()
+		p.instead(t)
 	}
-	// A new session must not be one more than MaxConns: an idle one makes room.
-	for s := p.pop(cap(p.places) - len(p.places)); s != nil; s = p.pop(cap(p.places) - len(p.places)) {
+	if !t.opens {
+		return nil, &crowded{errAllEnded}
+	}
+	for _, s := range t.room {
 		s.end(ctx)
+		p.gone()
 	}
-	return p.endpoint.open(ctx, p.endpoint.cfg.User, p.endpoint.cfg.Password)
+	t.room = nil
+	s, err := p.endpoint.open(ctx, p.endpoint.cfg.User, p.endpoint.cfg.Password)
+	if err != nil {
+		return s, p.failed(ctx, s, t, err)
+	}
+	p.opened(t)
+	return s, nil
 }
 
-// admit implements keeper: it waits for a place.
-func (p *pool) admit(ctx context.Context) error {
-	if p.shut.Load() {
-		return &final{reason: ErrPermanent, err: ErrClosed}
-	}
-	select {
-	case p.places <- struct{}{}:
-		return nil
-	default:
-	}
-	select {
-	case p.places <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-p.closed:
-		return &final{reason: ErrPermanent, err: ErrClosed}
-	}
-}
-
-// pop returns the idle session that was used last, nil if no more than spare
-// are idle.
-func (p *pool) pop(spare int) *session {
+// instead looks for something in the place of an idle session that has turned
+// out to be none: another one, or the right to open one.
+func (p *pool) instead(t *turn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n := len(p.idle)
-	if n <= spare {
-		return nil
+	p.live--
+	p.inUse--
+	p.grant(t) // or nothing, which take says
+	if t.idle == nil && !t.opens {
+		p.inUse++
 	}
-	s := p.idle[n-1]
-	p.idle[n-1] = nil
-	p.idle = p.idle[:n-1]
-	return s
+}
+
+// opened takes note of a new session.
+func (p *pool) opened(t *turn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	t.opens = false
+	p.opening--
+	p.live++
+	p.doubtful = false
+	t.news.up = p.outage.rose(now)
+	t.news.limit = p.limit.opened(p.live, now)
+	p.dispatch()
+}
+
+// gone takes note that a session has ended.
+func (p *pool) gone() {
+	p.mu.Lock()
+	p.live--
+	p.limit.ended = time.Now()
+	p.mu.Unlock()
 }
 
 // give implements keeper.
 func (p *pool) give(ctx context.Context, s *session, keep bool) {
 	if !keep || !s.reusable() || !p.shelve(s) {
 		s.end(ctx)
+		p.gone()
 	}
 }
-
-// leave implements keeper.
-func (p *pool) leave() { <-p.places }
 
 // shelve makes s an idle session, unless the pool is closed.
 func (p *pool) shelve(s *session) bool {
@@ -131,11 +162,9 @@ func (p *pool) watch(d time.Duration) {
 // timer's goroutine; close waits for it.
 func (p *pool) expire() {
 	p.mu.Lock()
-	select {
-	case <-p.closed:
+	if p.shut.Load() {
 		p.mu.Unlock()
 		return
-	default:
 	}
 	p.watching = false
 	var old []*session
@@ -152,34 +181,46 @@ func (p *pool) expire() {
 	p.mu.Unlock()
 	defer p.closing.Done()
 	for _, s := range old {
-		// A session that is being ended still counts. Where there is no place
-		// for it, somebody waits for one: no time for a goodbye.
-		select {
-		case p.places <- struct{}{}:
-			s.end(context.Background())
-			<-p.places
-		default:
-			s.wire.Close()
-		}
+		p.retire(s)
 	}
+}
+
+// retire ends an idle session. While it is being ended it still counts. Where
+// there is no place for it, somebody waits for one: no time for a goodbye.
+func (p *pool) retire(s *session) {
+	p.mu.Lock()
+	place := p.inUse < p.limit.now && len(p.queue) == 0
+	if place {
+		p.inUse++
+	}
+	p.mu.Unlock()
+	if !place {
+		s.wire.Close()
+		p.gone()
+		return
+	}
+	s.end(context.Background())
+	p.gone()
+	p.leave(&turn{}, outcome{})
 }
 
 // close ends the idle sessions; those in use are ended as they come back.
 func (p *pool) close() {
 	p.mu.Lock()
-	select {
-	case <-p.closed:
+	if p.shut.Load() {
 		p.mu.Unlock()
 		return
-	default:
 	}
 	p.shut.Store(true)
-	close(p.closed)
-	if p.timer != nil {
-		p.timer.Stop()
+	for _, timer := range []*time.Timer{p.timer, p.waker} {
+		if timer != nil {
+			timer.Stop()
+		}
 	}
+	p.refuse(errClosed())
 	old := p.idle
 	p.idle = nil
+	p.live -= len(old)
 	p.mu.Unlock()
 	endAll(old)
 	p.closing.Wait()

@@ -219,30 +219,33 @@ type holder struct {
 }
 
 // admit implements keeper.
-func (h *holder) admit(ctx context.Context) error {
+func (h *holder) admit(ctx context.Context, t *turn) error {
 	if h.admitted {
 		return nil
 	}
-	err := h.inner.admit(ctx)
+	err := h.inner.admit(ctx, t)
 	h.admitted = err == nil
 	return err
 }
 
 // leave implements keeper.
-func (h *holder) leave() {
+func (h *holder) leave(t *turn, o outcome) {
 	if h.session == nil && h.admitted {
 		h.admitted = false
-		h.inner.leave()
+		h.inner.leave(t, o)
 	}
 }
 
+// away implements keeper.
+func (h *holder) away() <-chan struct{} { return h.inner.away() }
+
 // take implements keeper.
-func (h *holder) take(ctx context.Context, r request) (*session, error) {
+func (h *holder) take(ctx context.Context, r request, t *turn) (*session, error) {
 	if h.session != nil {
 		h.session.wire.Bind(ctx, r.now)
 		return h.session, nil
 	}
-	s, err := h.inner.take(ctx, r)
+	s, err := h.inner.take(ctx, r, t)
 	if err == nil {
 		h.session = s
 	}
@@ -269,5 +272,5 @@ func (h *holder) release(ctx context.Context, keep bool) {
 		s.wire.Unbind()
 		h.inner.give(ctx, s, keep)
 	}
-	h.leave()
+	h.leave(&turn{}, outcome{})
 }

@@ -49,7 +49,9 @@ type session struct {
 
 	addr   string
 	tls    bool
+	born   time.Time
 	took   time.Duration // to connect and log in
+	signed *signing      // how its login went, until the hooks are told; nil = there was none
 	fresh  bool          // no operation has used it yet
 	reused bool          // it was idle before this use
 	rested bool          // it was idle for probeAfter before this use
@@ -86,10 +88,25 @@ func (e *endpoint) connect(ctx context.Context) (*session, error) {
 	return s, nil
 }
 
-// login logs a new session in. It fails, too, where the ftp package passes over
+// signing is a login that was tried.
+type signing struct {
+	user string
+	took time.Duration
+	err  error
+}
+
+// login logs a new session in and keeps for the hooks how that went.
+func (s *session) login(user, password string) error {
+	start := time.Now()
+	err := s.signIn(user, password)
+	s.signed = &signing{user, time.Since(start), err}
+	return err
+}
+
+// signIn logs a new session in. It fails, too, where the ftp package passes over
 // a refusal: FEAT answered 421 would leave a session that believes the server
 // has no features.
-func (s *session) login(user, password string) error {
+func (s *session) signIn(user, password string) error {
 	err := s.wire.Recover(s.ftp.Login(user, password))
 	if refusal := s.wire.Refusal(); err == nil && refusal != nil && refusal.Code < 500 {
 		err = refusal
@@ -123,7 +140,8 @@ func (e *endpoint) open(ctx context.Context, user, password string) (*session, e
 		s.end(ctx)
 		return s, err
 	}
-	s.took = time.Since(start)
+	s.born = time.Now()
+	s.took = s.born.Sub(start)
 	return s, nil
 }
 

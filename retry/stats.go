@@ -2,6 +2,7 @@ package retry
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/ftpretry/ftpretry/transient"
 )
@@ -13,37 +14,60 @@ const classes = int(transient.Network) + 1
 // that share its connections together.
 type Stats struct {
 	Attempts   int64                     // attempts begun, first ones included
+	Failed     map[transient.Class]int64 // attempts that failed, by the class they failed of, those that were not replayed included
 	Replays    map[transient.Class]int64 // attempts that were replayed, by the class they failed of
 	Redials    int64                     // dead sessions replaced at once, not counted as attempts that failed
 	Dials      int64                     // control connections begun
 	Received   int64                     // bytes received on data connections
 	Sent       int64                     // bytes sent on data connections
 	MovedTwice int64                     // of these, bytes of attempts that were replayed and not kept
+
+	Busy    int           // sessions in use, or being opened
+	Idle    int           // sessions that are open and not in use
+	Limit   int           // sessions that are used at the most: Config.MaxConns, or what the server was found to bear
+	Waiting int           // operations that wait for a session now
+	Queued  time.Duration // waited for a session, by all operations together
+	Waits   int64         // waits between attempts
+	Waited  time.Duration // of these, how long, by all operations together
+	Refused int64         // sessions that could not be opened
+	Budget  float64       // replays that Config.Budget pays for now; +Inf without one
 }
 
 // counters are the live form of Stats.
 type counters struct {
 	attempts, redials, dials atomic.Int64
+	refused                  atomic.Int64
 	received, sent, twice    atomic.Int64
-	replays                  [classes]atomic.Int64
+	waits, waited, queued    atomic.Int64 // waited and queued in nanoseconds
+	replays, failed          [classes]atomic.Int64
 }
 
 func (c *counters) snapshot() Stats {
 	s := Stats{
 		Attempts: c.attempts.Load(), Redials: c.redials.Load(), Dials: c.dials.Load(),
 		Received: c.received.Load(), Sent: c.sent.Load(), MovedTwice: c.twice.Load(),
-		Replays: make(map[transient.Class]int64),
-	}
-	for i := range c.replays {
-		if n := c.replays[i].Load(); n > 0 {
-			s.Replays[transient.Class(i)] = n
-		}
+		Refused: c.refused.Load(), Queued: time.Duration(c.queued.Load()),
+		Waits: c.waits.Load(), Waited: time.Duration(c.waited.Load()),
+		Replays: byClass(&c.replays), Failed: byClass(&c.failed),
 	}
 	return s
 }
 
+func byClass(counts *[classes]atomic.Int64) map[transient.Class]int64 {
+	m := make(map[transient.Class]int64)
+	for i := range counts {
+		if n := counts[i].Load(); n > 0 {
+			m[transient.Class(i)] = n
+		}
+	}
+	return m
+}
+
 // note counts what follows an attempt.
 func (c *counters) note(t *transaction, d *decision) {
+	if class := int(d.verdict.Class); !d.redial && class >= 0 && class < classes { // a classifier of the caller's may make up classes
+		c.failed[class].Add(1)
+	}
 	switch {
 	case d.stop:
 		return

@@ -166,6 +166,9 @@ func (s *Session) Break(err error) {
 	}
 }
 
+// Reached reports whether there was a connection to the server.
+func (s *Session) Reached() bool { return s.control != nil }
+
 // Strayed reports whether the server has said more than it was asked for.
 func (s *Session) Strayed() bool {
 	c := s.control

@@ -1,0 +1,153 @@
+package retry
+
+import (
+	"errors"
+	"io"
+	"regexp"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/ftpretry/ftpretry/policy"
+	"github.com/ftpretry/ftpretry/transient"
+)
+
+// limit is how many sessions a pool may have: what Config allows, and what the
+// server was found to bear. It is learned as a TCP sender learns its window:
+// lowered at once, raised by one after a while.
+//
+// A refusal that comes once may be an accident. It is believed at once, too, but
+// tried again as soon as waits allow, and forgotten when it does not come again.
+type limit struct {
+	most  int           // Config.MaxConns
+	every time.Duration // Config.LimitInterval
+
+	now      int
+	before   int       // what it was before a refusal that is not confirmed; 0 = all are
+	next     time.Time // when one more is tried
+	refusals int       // in a row
+	until    time.Time // no session is opened before
+	waits    *policy.Schedule
+	ended    time.Time // when a session was ended last: the server may be slow to free its place
+
+	tightened time.Time // when it was lowered for want of data connections
+}
+
+// set lowers the limit for good, until it is tried again.
+func (l *limit) set(n int, now time.Time, err error) *Limit {
+	change := &Limit{From: l.now, To: n, Err: err}
+	l.now, l.before, l.next = n, 0, now.Add(l.every)
+	if change.From == change.To {
+		return nil
+	}
+	return change
+}
+
+// due reports whether one session more than the limit may be tried.
+func (l *limit) due(now time.Time) bool {
+	return l.now < l.most && l.every > 0 && !now.Before(l.next)
+}
+
+// trying notes that it is, so that it is tried once.
+func (l *limit) trying(now time.Time) { l.next = now.Add(l.every) }
+
+// opened notes that the server bears live sessions.
+func (l *limit) opened(live int, now time.Time) *Limit {
+	l.refusals, l.until, l.waits = 0, time.Time{}, nil
+	if live <= l.now {
+		return nil
+	}
+	change := &Limit{From: l.now, To: max(live, l.before)}
+	l.now, l.before, l.next = change.To, 0, now.Add(l.every)
+	return change
+}
+
+// crowd notes that the server refused one more session than it has. The caller
+// holds mu.
+func (p *pool) crowd(now time.Time, f failure) *Limit {
+	l := &p.limit
+	number := told(f)
+	bears := p.live
+	if number > bears {
+		bears = min(number, bears+p.opening-1) // others are being opened
+	}
+	if bears >= l.now {
+		l.trying(now) // it was one more than the limit, which so is confirmed
+		l.before = 0
+		return nil
+	}
+	l.refusals++
+	if l.waits == nil {
+		l.waits = p.endpoint.cfg.Policy.Start(now)
+	}
+	wait, stop := l.waits.Next(now, transient.Overload, false, f.verdict.Wait)
+	if stop != policy.Continue {
+		wait = policy.DefaultMax
+	}
+	l.until = now.Add(wait)
+	switch {
+	case now.Sub(l.ended) < freed:
+		return nil // it may not have noticed yet that one has gone
+	case number > 0 || l.refusals > 1:
+		return l.set(bears, now, f.err)
+	}
+	before := l.now
+	change := l.set(bears, now, f.err)
+	l.before, l.next = before, l.until
+	return change
+}
+
+// tight notes that a session could not get a data connection for want of ports or
+// of connections that the server has for all: those that are left must do, if
+// this was not just learned. The caller holds mu.
+func (p *pool) tight(now time.Time, err error) *Limit {
+	l := &p.limit
+	bears := max(1, p.live)
+	if bears >= l.now || now.Sub(l.tightened) < settles {
+		return nil
+	}
+	l.tightened = now
+	return l.set(bears, now, err)
+}
+
+// settles is how long a lower limit is given to show whether it is low enough.
+const settles = 5 * time.Second
+
+// freed is how long a server may take to free the place of a session that was
+// ended.
+const freed = 2 * time.Second
+
+// atLimit reports whether the refusal of one more session, while others are
+// open, speaks of their number: in words, or by hanging up without any (ProFTPD's
+// MaxInstances and MaxConnectionRate; IIS); or is a login refused with which
+// others are logged in (some servers have no other words for it).
+func (p *pool) atLimit(s *session, f failure) bool {
+	switch {
+	case f.verdict.Class == transient.Overload:
+		return true
+	case f.verdict.Reply != nil:
+		return f.command == "" || f.command == "USER" || f.command == "PASS"
+	}
+	return f.command == "" && s.wire.Reached() && (errors.Is(f.err, io.EOF) || errors.Is(f.err, syscall.ECONNRESET))
+}
+
+// told is the number of sessions that a refusal says are allowed; 0 = it says
+// none, or says more than one number.
+func told(f failure) int {
+	if f.verdict.Reply == nil || f.verdict.Class != transient.Overload {
+		return 0
+	}
+	text := ofTime.ReplaceAllString(f.verdict.Reply.Msg, " ")
+	found := number.FindAllStringSubmatch(text, 2)
+	if len(found) != 1 {
+		return 0
+	}
+	n, _ := strconv.Atoi(found[0][1])
+	return n
+}
+
+var (
+	// number is one that stands by itself, not within an address or a word.
+	number = regexp.MustCompile(`(?:^|[\s(\["'=:<])([1-9][0-9]{0,3})(?:$|[\s)\]"',;:>]|\.(?:\s|$))`)
+	ofTime = regexp.MustCompile(`(?i)\b[0-9]+ *(?:s|secs?|seconds?|m|mins?|minutes?|h|hours?|days?|%)\b`)
+)

@@ -1,0 +1,179 @@
+package retry
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/ftpretry/ftpretry/policy"
+	"github.com/ftpretry/ftpretry/transient"
+)
+
+// failure is what the opening of a session failed of.
+type failure struct {
+	verdict transient.Verdict
+	command string // that was refused; "" = none was sent
+	err     error
+}
+
+// outage is what a pool knows of a server that lets nobody in. While it lasts,
+// one attempt at a time tries to open a session; when it fails, it has failed for
+// all that are waiting, and nobody tries again before that attempt's own wait is
+// over. With none waiting it is no more than a memory: the next attempt tries at
+// once.
+type outage struct {
+	since time.Time // zero = the server is not away
+	last  failure
+	at    time.Time // of the last
+	dials int
+	until time.Time     // nobody tries before
+	over  chan struct{} // closed when the server is there again
+	pace  *policy.Schedule
+	final bool // the last was a refusal for good
+}
+
+func (o *outage) on() bool { return !o.since.IsZero() }
+
+// note takes note of a failure.
+func (o *outage) note(now time.Time, f failure) {
+	o.last, o.at, o.final = f, now, !f.verdict.Transient()
+	o.dials++
+}
+
+// fell notes that the server lets nobody in. It returns what to tell the hooks,
+// nil if they know.
+func (o *outage) fell() *Down {
+	if o.on() {
+		return nil
+	}
+	o.since, o.over = o.at, make(chan struct{})
+	return &Down{Verdict: o.last.verdict, Err: o.last.err}
+}
+
+// rose notes that the server is there.
+func (o *outage) rose(now time.Time) (up *Up) {
+	if o.on() {
+		up = &Up{Away: now.Sub(o.since), Dials: o.dials + 1}
+		close(o.over)
+	}
+	*o = outage{}
+	return up
+}
+
+// away implements keeper.
+func (p *pool) away() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.outage.over
+}
+
+// failed takes note of an opening that failed, and returns the error of the
+// attempt that made it. What the caller's own context ended says nothing of the
+// server.
+func (p *pool) failed(ctx context.Context, s *session, t *turn, err error) error {
+	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), errAttemptTimeout) {
+		return err
+	}
+	x := s.wire.Exchange()
+	err = s.wire.Recover(err)
+	f := failure{verdict: classify(p.endpoint.cfg.Classifier, x, err), command: x.Command, err: err}
+	now := time.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.endpoint.stats.refused.Add(1)
+	if p.live > 0 && p.atLimit(s, f) {
+		t.news.limit = p.crowd(now, f)
+		return &crowded{err}
+	}
+	p.outage.note(now, f)
+	t.missed = f.verdict.Transient()
+	if p.live > 0 {
+		return err // the others go on with the sessions that there are
+	}
+	if t.missed {
+		t.down = true
+		t.news.down = p.outage.fell()
+		if n := told(f); n > 0 && n < p.limit.now {
+			t.news.limit = p.limit.set(n, now, f.err)
+		}
+	}
+	// A refusal for good is that of all, too: a wrong password that each of
+	// them sends locks the account.
+	p.refuse(&together{err, f})
+	return err
+}
+
+// held reports whether nobody may try to open a session yet.
+func (p *pool) held(now time.Time) bool {
+	return now.Before(p.outage.until) || now.Before(p.limit.until)
+}
+
+// hold has nobody try before the attempt that found the server away is back, as
+// its own policy says: but within the longest wait of the pool's, and not before
+// half of what the pool's own policy would wait, for among many attempts there is
+// always one that has waited little yet. One that does not come back holds up
+// nobody.
+func (p *pool) hold(back time.Time) {
+	o := &p.outage
+	own := p.endpoint.cfg.Policy
+	if o.pace == nil {
+		pace := own.Clone()
+		pace.Attempts, pace.Elapsed, pace.Jitter = -1, 0, -1
+		o.pace = pace.Start(o.at)
+	}
+	pace, _ := o.pace.Next(o.at, o.last.verdict.Class, false, 0)
+	if back.IsZero() {
+		o.until = back
+		return
+	}
+	most := max(cmp.Or(own.Max, policy.DefaultMax), own.Initial, o.last.verdict.Wait)
+	if end := o.at.Add(most); back.After(end) {
+		back = end
+	}
+	if soonest := o.at.Add(pace / 2); back.Before(soonest) {
+		back = soonest
+	}
+	o.until = back
+}
+
+// known is the failure of an attempt of which the answer is known already: hardly
+// a moment ago, while it waited, another one has found the server away; or was
+// refused for good, when its transaction had begun. nil = it is not. The caller
+// holds mu.
+func (p *pool) known(t *turn) error {
+	o := &p.outage
+	switch now := time.Now(); {
+	case p.live > 0 || o.at.IsZero():
+		return nil
+	case o.final && !t.began.After(o.at):
+	case t.failed.IsZero() || !o.at.After(t.failed) || now.Sub(o.at) > now.Sub(t.failed)/recent:
+		return nil
+	}
+	return &together{o.last.err, o.last}
+}
+
+// recent is the part of an attempt's wait within which another one's failure is
+// as good as its own.
+const recent = 8
+
+// vain is why it is in vain to wait for a server that is away: the context ends
+// before anybody tries again. nil = it is not. The caller holds mu.
+func (p *pool) vain(ctx context.Context) error {
+	if !p.outage.on() || p.live > 0 || p.outage.until.IsZero() {
+		return nil
+	}
+	if end, ok := ctx.Deadline(); ok && !p.outage.until.Before(end) {
+		return &tooLate{p.outage.last.err, p.outage.until}
+	}
+	return nil
+}
+
+// tooLate is why an attempt does not wait for a server that is away.
+type tooLate struct {
+	err   error     // how it was found to be away
+	until time.Time // when somebody tries again
+}
+
+func (t *tooLate) Error() string { return "server is away: " + t.err.Error() }
+func (t *tooLate) Unwrap() error { return t.err }

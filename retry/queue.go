@@ -1,0 +1,208 @@
+package retry
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+)
+
+// waiter is an attempt that waits for its turn.
+type waiter struct {
+	turn  *turn
+	ready chan error // of capacity 1
+}
+
+// admit implements keeper: it waits for a session, or for the right to open one,
+// in the order of arrival.
+func (p *pool) admit(ctx context.Context, t *turn) error {
+	p.mu.Lock()
+	if p.shut.Load() {
+		p.mu.Unlock()
+		return errClosed()
+	}
+	if p.outage.dials > 0 {
+		if err := cmp.Or(p.known(t), p.vain(ctx)); err != nil {
+			p.mu.Unlock()
+			return err
+		}
+	}
+	if len(p.queue) == 0 && p.grant(t) {
+		p.mu.Unlock()
+		return nil
+	}
+	w := &waiter{turn: t, ready: make(chan error, 1)}
+	p.queue = append(p.queue, w)
+	p.dispatch()
+	p.mu.Unlock()
+	start := time.Now()
+	defer func() { p.endpoint.stats.queued.Add(int64(time.Since(start))) }()
+	select {
+	case err := <-w.ready:
+		return err
+	case <-ctx.Done():
+		if !p.withdraw(w) && <-w.ready == nil {
+			p.leave(t, outcome{}) // it came too late
+		}
+		return context.Cause(ctx)
+	}
+}
+
+// withdraw takes w out of the queue; false where it was served meanwhile.
+func (p *pool) withdraw(w *waiter) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := slices.Index(p.queue, w)
+	if i < 0 {
+		return false
+	}
+	p.queue = slices.Delete(p.queue, i, i+1)
+	p.dispatch() // it may have stood in the way of others
+	return true
+}
+
+// leave implements keeper.
+func (p *pool) leave(t *turn, o outcome) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.inUse--
+	if t.opens {
+		t.opens = false
+		p.opening--
+	}
+	if s := t.idle; s != nil { // granted and not used
+		t.idle = nil
+		p.idle = append(p.idle, s)
+	}
+	for _, s := range t.room {
+		p.idle = append(p.idle, s)
+	}
+	t.room = nil
+	if t.missed {
+		t.missed = false
+		p.hold(o.back)
+	}
+	if o.lost {
+		p.doubtful = true
+	}
+	if o.full != nil {
+		t.news.limit = p.tight(time.Now(), o.full)
+	}
+	p.dispatch()
+}
+
+// grant gives t what it asks for, if it is to be had. The caller holds mu.
+func (p *pool) grant(t *turn) bool {
+	trial := p.inUse >= p.limit.now
+	if trial && (p.inUse > p.limit.now || !p.limit.due(time.Now())) {
+		return false
+	}
+	if i := p.usable(t); i >= 0 && !trial {
+		t.idle = p.idle[i]
+		p.idle = slices.Delete(p.idle, i, i+1)
+		p.inUse++
+		return true
+	}
+	if !p.mayOpen() {
+		return false
+	}
+	if trial {
+		p.limit.trying(time.Now())
+	}
+	p.inUse++
+	p.opening++
+	t.opens = true
+	// It must not be one session too many: idle ones make room.
+	for len(p.idle) > 0 && p.inUse+len(p.idle) > max(p.limit.now, p.inUse) {
+		t.room = append(t.room, p.idle[0])
+		p.idle = p.idle[1:]
+	}
+	return true
+}
+
+// usable is the idle session that was used last of those that t can use; -1 =
+// there is none. The caller holds mu.
+func (p *pool) usable(t *turn) int {
+	for i := len(p.idle) - 1; i >= 0; i-- {
+		if t.fresh.IsZero() || !p.idle[i].born.Before(t.fresh) {
+			return i
+		}
+	}
+	return -1
+}
+
+// mayOpen reports whether one more session may be opened now. Where it is not
+// known that the server lets anybody in, one is tried alone, and the others wait
+// for what comes of it; then as many more at a time as there are. The caller
+// holds mu.
+func (p *pool) mayOpen() bool {
+	if p.opening > 0 && (p.doubtful || p.opening >= p.live) {
+		return false
+	}
+	return p.outage.until.IsZero() && p.limit.until.IsZero() || !p.held(time.Now())
+}
+
+// dispatch serves those who wait, as far as can be done. The caller holds mu.
+func (p *pool) dispatch() {
+	for i := 0; i < len(p.queue); {
+		w := p.queue[i]
+		switch {
+		case p.grant(w.turn):
+			p.queue = slices.Delete(p.queue, i, i+1)
+			w.ready <- nil
+		case !w.turn.fresh.IsZero() && len(p.idle) > 0:
+			i++ // somebody behind may be served by what is idle
+		default:
+			i = len(p.queue)
+		}
+	}
+	p.wakeLater()
+}
+
+// refuse ends the waiting of all with err. The caller holds mu.
+func (p *pool) refuse(err error) {
+	for _, w := range p.queue {
+		w.ready <- err
+	}
+	clear(p.queue)
+	p.queue = p.queue[:0]
+}
+
+// wakeLater has the queue served again when something that it waits for is over
+// by then. The caller holds mu.
+func (p *pool) wakeLater() {
+	if len(p.queue) == 0 {
+		return
+	}
+	now := time.Now()
+	var at time.Time
+	soonest := func(t time.Time) {
+		if t.After(now) && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
+	soonest(p.outage.until)
+	soonest(p.limit.until)
+	if p.limit.now < p.limit.most && p.limit.every > 0 {
+		soonest(p.limit.next)
+	}
+	if at.IsZero() || !p.waking.IsZero() && !p.waking.Before(now) && !at.Before(p.waking) {
+		return
+	}
+	p.waking = at
+	if p.waker == nil {
+		p.waker = time.AfterFunc(at.Sub(now), p.wake)
+		return
+	}
+	p.waker.Reset(at.Sub(now))
+}
+
+// wake runs in the timer's goroutine and waits for nothing.
+func (p *pool) wake() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waking = time.Time{}
+	if !p.shut.Load() {
+		p.dispatch()
+	}
+}
