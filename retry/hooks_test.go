@@ -20,8 +20,8 @@ import (
 )
 
 // grammar is the order of calls that the comment of Hooks promises, a letter
-// each: Attempt, Connect, Progress, Failed, Redial, Wait, Done.
-var grammar = regexp.MustCompile(`^(AC?P*(F[RW]AC?P*)*F?D)+$`)
+// each: Attempt, Login, Connect, Progress, Failed, Redial, Wait, Done.
+var grammar = regexp.MustCompile(`^(AL?C?P*(F[RW]AL?C?P*)*F?D)+$`)
 
 // tape writes down the calls of all hooks.
 type tape struct {
@@ -38,6 +38,7 @@ func (r *tape) hooks() retry.Hooks {
 	note := func(letter byte) { r.letters.WriteByte(letter) }
 	return retry.Hooks{
 		Attempt:  func(_ context.Context, a retry.Attempt) { note('A'); r.attempts = append(r.attempts, a) },
+		Login:    func(context.Context, retry.Login) { note('L') },
 		Connect:  func(_ context.Context, c retry.Connect) { note('C'); r.connects = append(r.connects, c) },
 		Progress: func(_ context.Context, p retry.Progress) { note('P'); r.progress = append(r.progress, p) },
 		Failed:   func(_ context.Context, f retry.Failed) { note('F'); r.failed = append(r.failed, f) },
@@ -54,15 +55,15 @@ func TestHooksTellAnOperationInOrder(t *testing.T) {
 		run    func(context.Context, *retry.Client) error
 		want   string
 	}{
-		{"an undisturbed operation", nil, stor, "ACPD"},
+		{"an undisturbed operation", nil, stor, "ALCPD"},
 		{"a second operation on the same session", nil, func(ctx context.Context, c *retry.Client) error {
 			_ = stor(ctx, c)
 			return stor(ctx, c)
-		}, "ACPDAPD"},
-		{"a refusal that heals", []retrytest.Fault{{On: "STOR", Reply: "450 busy"}}, stor, "ACFWACPD"},
-		{"a server that refuses connections for a while", []retrytest.Fault{{On: retrytest.Connect, Reply: "421 full", Control: retrytest.FIN, Times: 2}}, stor, "AFWAFWACPD"},
-		{"a permanent refusal", []retrytest.Fault{{On: "STOR", Reply: "553 no"}}, stor, "ACFD"},
-		{"attempts that are exhausted", []retrytest.Fault{{On: "STOR", Reply: "450 busy", Times: -1}}, stor, "ACFWACFWACFD"},
+		}, "ALCPDAPD"},
+		{"a refusal that heals", []retrytest.Fault{{On: "STOR", Reply: "450 busy"}}, stor, "ALCFWALCPD"},
+		{"a server that refuses connections for a while", []retrytest.Fault{{On: retrytest.Connect, Reply: "421 full", Control: retrytest.FIN, Times: 2}}, stor, "AFWAFWALCPD"},
+		{"a permanent refusal", []retrytest.Fault{{On: "STOR", Reply: "553 no"}}, stor, "ALCFD"},
+		{"attempts that are exhausted", []retrytest.Fault{{On: "STOR", Reply: "450 busy", Times: -1}}, stor, "ALCFWALCFWALCFD"},
 		{"a session that was ended while it was idle", nil, func(ctx context.Context, c *retry.Client) error {
 			_ = stor(ctx, c)
 			time.Sleep(time.Second) // virtual
@@ -70,7 +71,7 @@ func TestHooksTellAnOperationInOrder(t *testing.T) {
 			srv.Push("421 Timeout.")
 			srv.Kick(retrytest.FIN)
 			return stor(ctx, c)
-		}, "ACPDAFRACPD"},
+		}, "ALCPDAFRALCPD"},
 		{"a call that is mistaken", nil, func(ctx context.Context, c *retry.Client) error { return c.Delete(ctx, "a\nb") }, "D"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

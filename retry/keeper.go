@@ -39,6 +39,7 @@ type turn struct {
 
 	idle  *session   // granted: a session that was idle
 	opens bool       // granted: the right to open one; it counts as being opened until leave
+	trial bool       // which is one more than the server is known to bear
 	room  []*session // idle ones that have to be ended first
 
 	missed bool // the opening failed of the server

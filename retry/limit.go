@@ -22,13 +22,12 @@ type limit struct {
 	most  int           // Config.MaxConns
 	every time.Duration // Config.LimitInterval
 
-	now      int
-	before   int       // what it was before a refusal that is not confirmed; 0 = all are
-	next     time.Time // when one more is tried
-	refusals int       // in a row
-	until    time.Time // no session is opened before
-	waits    *policy.Schedule
-	ended    time.Time // when a session was ended last: the server may be slow to free its place
+	now    int
+	before int       // what it was before a refusal that is not confirmed; 0 = all are
+	next   time.Time // when one more is tried
+	until  time.Time // no session is opened before
+	waits  *policy.Schedule
+	ended  time.Time // when a session was ended last: the server may be slow to free its place
 
 	tightened time.Time // when it was lowered for want of data connections
 }
@@ -51,14 +50,19 @@ func (l *limit) due(now time.Time) bool {
 // trying notes that it is, so that it is tried once.
 func (l *limit) trying(now time.Time) { l.next = now.Add(l.every) }
 
-// opened notes that the server bears live sessions.
-func (l *limit) opened(live int, now time.Time) *Limit {
-	l.refusals, l.until, l.waits = 0, time.Time{}, nil
+// opened notes that the server bears live sessions; trial says that the last of
+// them was tried beyond the limit.
+func (l *limit) opened(live int, trial bool, now time.Time) *Limit {
+	l.until, l.waits = time.Time{}, nil
 	if live <= l.now {
 		return nil
 	}
-	change := &Limit{From: l.now, To: max(live, l.before)}
-	l.now, l.before, l.next = change.To, 0, now.Add(l.every)
+	change := &Limit{From: l.now, To: live}
+	if trial {
+		change.To = max(live, l.before)
+		l.before, l.next = 0, now.Add(l.every)
+	}
+	l.now = change.To
 	return change
 }
 
@@ -67,16 +71,15 @@ func (l *limit) opened(live int, now time.Time) *Limit {
 func (p *pool) crowd(now time.Time, f failure) *Limit {
 	l := &p.limit
 	number := told(f)
-	bears := p.live
-	if number > bears {
-		bears = min(number, bears+p.opening-1) // others are being opened
+	bears := p.live + p.opening - 1 // others are being opened, which may get in
+	if number >= p.live && number < bears {
+		bears = number
 	}
 	if bears >= l.now {
 		l.trying(now) // it was one more than the limit, which so is confirmed
 		l.before = 0
 		return nil
 	}
-	l.refusals++
 	if l.waits == nil {
 		l.waits = p.endpoint.cfg.Policy.Start(now)
 	}
@@ -88,10 +91,10 @@ func (p *pool) crowd(now time.Time, f failure) *Limit {
 	switch {
 	case now.Sub(l.ended) < freed:
 		return nil // it may not have noticed yet that one has gone
-	case number > 0 || l.refusals > 1:
+	case number > 0:
 		return l.set(bears, now, f.err)
 	}
-	before := l.now
+	before := max(l.now, l.before)
 	change := l.set(bears, now, f.err)
 	l.before, l.next = before, l.until
 	return change

@@ -114,7 +114,7 @@ func (p *pool) opened(t *turn) {
 	p.live++
 	p.doubtful = false
 	t.news.up = p.outage.rose(now)
-	t.news.limit = p.limit.opened(p.live, now)
+	t.news.limit = p.limit.opened(p.live, t.trial, now)
 	p.dispatch()
 }
 

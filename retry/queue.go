@@ -111,7 +111,7 @@ func (p *pool) grant(t *turn) bool {
 	}
 	p.inUse++
 	p.opening++
-	t.opens = true
+	t.opens, t.trial = true, trial
 	// It must not be one session too many: idle ones make room.
 	for len(p.idle) > 0 && p.inUse+len(p.idle) > max(p.limit.now, p.inUse) {
 		t.room = append(t.room, p.idle[0])
