@@ -74,9 +74,7 @@ func (p *pool) leave(t *turn, o outcome) {
 		t.idle = nil
 		p.idle = append(p.idle, s)
 	}
-	for _, s := range t.room {
-		p.idle = append(p.idle, s)
-	}
+	p.idle = append(p.idle, t.room...)
 	t.room = nil
 	if t.missed {
 		t.missed = false
