@@ -146,7 +146,9 @@ func TestAHalfDoneUploadGoesOnInTheNextRun(t *testing.T) {
 		assert.Equal(t, content, string(text))
 		var sent int64
 		for _, e := range srv.Log() {
-			sent += e.Bytes
+			if e.Command == "STOR" { // and not what was read back to know the file by
+				sent += e.Bytes
+			}
 		}
 		assert.InDelta(t, len(content), sent, 4096, "no more was sent twice than proves the seam")
 	})

@@ -117,7 +117,8 @@ func waitsAgree(t *testing.T, rep *batch.Report) {
 }
 
 // attemptsAgree: what the server failed on purpose was tried again once each,
-// but for what was on its way when the server went down.
+// but for what was on its way when the server went down; and where it was the
+// opening of a session that failed, with none left, by all who waited for that.
 func attemptsAgree(t *testing.T, was night.Record, rep *batch.Report) {
 	t.Helper()
 	for class, failed := range map[string]int{
@@ -126,7 +127,11 @@ func attemptsAgree(t *testing.T, was night.Record, rep *batch.Report) {
 		"datachannel": was.Failures["425"] + was.Failures["426"],
 		"overload":    was.Failures["421"] + was.Refused,
 	} {
-		assert.LessOrEqual(t, rep.Replays[class], int64(failed+2), class)
+		most := failed + 2
+		if class == "overload" || class == "security" {
+			most = failed * rep.Workers
+		}
+		assert.LessOrEqual(t, rep.Replays[class], int64(most), class)
 		assert.GreaterOrEqual(t, rep.Replays[class], int64(failed*8/10-2), class)
 	}
 	assert.GreaterOrEqual(t, rep.Replays["storage"], int64(was.Failures["452"]*8/10), "a full disk adds to these")
