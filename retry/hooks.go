@@ -88,6 +88,7 @@ type Wait struct {
 type Down struct {
 	Attempt // that has met it
 	Addr    string
+	Since   time.Time // when the last session was lost, or nobody got in
 	Verdict transient.Verdict
 	Err     error
 }
@@ -96,7 +97,7 @@ type Down struct {
 type Up struct {
 	Attempt // that has met it
 	Addr    string
-	Away    time.Duration // since Down
+	Away    time.Duration // since Down.Since
 	Dials   int           // that were made meanwhile, the first and the last included
 }
 

@@ -30,7 +30,8 @@ type outage struct {
 	until time.Time     // nobody tries before
 	over  chan struct{} // closed when the server is there again
 	pace  *policy.Schedule
-	final bool // the last was a refusal for good
+	final bool      // the last was a refusal for good
+	lost  time.Time // when the last session was lost; zero = none was, since one was opened
 }
 
 func (o *outage) on() bool { return !o.since.IsZero() }
@@ -48,7 +49,10 @@ func (o *outage) fell() *Down {
 		return nil
 	}
 	o.since, o.over = o.at, make(chan struct{})
-	return &Down{Verdict: o.last.verdict, Err: o.last.err}
+	if !o.lost.IsZero() {
+		o.since = o.lost
+	}
+	return &Down{Since: o.since, Verdict: o.last.verdict, Err: o.last.err}
 }
 
 // rose notes that the server is there.

@@ -82,6 +82,9 @@ func (p *pool) leave(t *turn, o outcome) {
 	}
 	if o.lost {
 		p.doubtful = true
+		if p.live == 0 && p.outage.lost.IsZero() {
+			p.outage.lost = time.Now()
+		}
 	}
 	if o.full != nil {
 		t.news.limit = p.tight(time.Now(), o.full)

@@ -100,7 +100,6 @@ func (l *lane) take(p plan) {
 	case errors.Is(err, retry.ErrOutcomeUnknown):
 		l.res.State = Unknown
 	}
-	n.tally.sessions(func(o *outages) { o.idle(l.number, time.Now()) })
 	l.settle()
 	n.tell(l.res)
 	n.landed(job)
@@ -122,16 +121,9 @@ func (l *lane) hooks() retry.Hooks {
 			}
 			books.attempt()
 		},
-		Connect: func(context.Context, retry.Connect) {
-			books.sessions(func(o *outages) { o.connected(l.number, time.Now()) })
-		},
-		Progress: func(context.Context, retry.Progress) {
-			books.sessions(func(o *outages) { o.alive(l.number, time.Now()) })
-		},
-		Failed: func(_ context.Context, f retry.Failed) {
-			l.class = f.Verdict.Class
-			books.sessions(func(o *outages) { o.failed(l.number, time.Now(), f.Verdict, f.Err) })
-		},
+		Down:   func(_ context.Context, d retry.Down) { books.sessions(func(o *outages) { o.down(d) }) },
+		Up:     func(context.Context, retry.Up) { books.sessions(func(o *outages) { o.up(time.Now()) }) },
+		Failed: func(_ context.Context, f retry.Failed) { l.class = f.Verdict.Class },
 		Wait: func(_ context.Context, w retry.Wait) {
 			l.wait = Span{Lane: l.number, From: time.Since(l.run.began), Why: why(w.Verdict, nil)}
 		},
@@ -141,9 +133,6 @@ func (l *lane) hooks() retry.Hooks {
 			l.res.MovedTwice += d.MovedTwice
 			if d.Op == "STOR" || d.Op == "RETR" {
 				l.moved += d.Moved
-			}
-			if d.Err == nil {
-				books.sessions(func(o *outages) { o.answered(l.number, time.Now()) })
 			}
 		},
 	}

@@ -32,7 +32,7 @@ type tally struct {
 func newTally(workers int, began time.Time, server string) *tally {
 	return &tally{
 		rep:     Report{Server: server, Started: began, Workers: workers, Replays: make(map[string]int64), Notes: make(map[string]int64)},
-		outages: outages{began: began, lanes: make([]laneState, workers)},
+		outages: outages{began: began},
 		bars:    timeline{lanes: make([][]Bar, workers)},
 	}
 }
