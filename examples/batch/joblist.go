@@ -121,7 +121,7 @@ func readable(name string) error {
 	case info.IsDir():
 		return fmt.Errorf("%s is a directory: mirror-up sends one", shown(name))
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s is no file", shown(name))
+		return fmt.Errorf("%s is no regular file", shown(name))
 	}
 	return nil
 }

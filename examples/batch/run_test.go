@@ -119,15 +119,16 @@ func TestAFileThatFailsDoesNotStopTheOthers(t *testing.T) {
 		{On: "STOR", Path: "refused.txt", Times: -1, Reply: "553 Name not allowed."},
 		{On: "RNTO", Path: "refused.txt", Times: -1, Reply: "553 Name not allowed."},
 	}})
-	list := "kind,local,remote\nupload,absent.txt,absent.txt\nupload,sub,sub\nupload,a.txt,refused.txt\nupload,a.txt,a.txt\ndownload,b.txt,nowhere.txt\n"
+	list := "kind,local,remote\nupload,absent.txt,absent.txt\nupload,sub,sub\nupload,/dev/null,null\nupload,a.txt,refused.txt\nupload,a.txt,a.txt\ndownload,b.txt,nowhere.txt\n"
 	dir := put(t, map[string]string{"list": list, "a.txt": "alpha", "sub/x": "x"})
 	status, out, errs := ran(t, dir, join([]string{"run"}, to(srv), []string{"list"})...)
 	require.Equal(t, someFailed, status, errs)
 	require.Contains(t, errs, "line 2: stat absent.txt: no such file or directory")
 	require.Contains(t, errs, "line 3: sub is a directory: mirror-up sends one")
+	require.Contains(t, errs, "line 4: /dev/null is no regular file")
 	require.Contains(t, errs, "Name not allowed.")
 	require.Contains(t, out, "1 done")
-	require.Contains(t, out, "4 failed")
+	require.Contains(t, out, "5 failed")
 	require.Equal(t, map[string][]byte{"/a.txt": []byte("alpha")}, srv.Files())
 }
 

@@ -117,6 +117,7 @@ func TestAJobThatCannotBeRunFailsAndIsReported(t *testing.T) {
 		"no local name":     {batch.Job{Kind: batch.Upload, Remote: "/a"}, "upload has no local file"},
 		"no new name":       {batch.Job{Kind: batch.Rename, Remote: "/a"}, "rename has no new name"},
 		"no such file here": {batch.Job{Kind: batch.Upload, Remote: "/a", Local: "/no/such/file"}, "no such file"},
+		"a device":          {batch.Job{Kind: batch.Upload, Remote: "/a", Local: os.DevNull}, "is no regular file"},
 		"a name with CR":    {batch.Job{Kind: batch.Delete, Remote: "/a\r\nDELE b"}, "cannot be sent over FTP"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -44,10 +44,15 @@ func (l *lane) do(job Job) error {
 	}
 }
 
+var errNoFile = errors.New("is no regular file")
+
 func (l *lane) upload(job Job) error {
 	local, err := os.Stat(job.Local)
 	if err != nil {
 		return err
+	}
+	if !local.Mode().IsRegular() && !local.IsDir() { // a device may have no end, and a pipe cannot be read again
+		return &os.PathError{Op: "upload", Path: job.Local, Err: errNoFile}
 	}
 	l.see(versionOf(job, local))
 	ctx, err := l.begin()
