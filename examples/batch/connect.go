@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"time"
@@ -92,7 +91,9 @@ func knock(ctx context.Context, client *retry.Client) error {
 	err := client.Do(ctx, func(_ context.Context, conn *ftp.ServerConn) error { return conn.NoOp() })
 	var failed *retry.Error
 	if errors.As(err, &failed) {
-		return fmt.Errorf("cannot log in to %s: %w", client.Addr(), failed)
+		login := *failed
+		login.Op = "login at " + client.Addr()
+		return &login
 	}
 	return err
 }
