@@ -10,6 +10,7 @@ import (
 
 	"github.com/ftpretry/ftpretry/internal/faultlist"
 	"github.com/ftpretry/ftpretry/policy"
+	"github.com/ftpretry/ftpretry/retry"
 	"github.com/ftpretry/ftpretry/retry/retrytest"
 )
 
@@ -20,11 +21,25 @@ type step struct {
 	data bool // it opens a data connection
 }
 
+// place is where a server is and how it is talked to.
+type place struct {
+	secure, far bool
+	part        int // of the cases, one in so many; 0 = all
+}
+
+func (p place) bed(t *testing.T) (*retrytest.Server, retry.Config) {
+	srv, cfg := bed(t, p.secure)
+	if p.far {
+		cfg.Dial = distant(cfg.Dial)
+	}
+	return srv, cfg
+}
+
 // record runs op without faults and returns its steps.
-func record(t *testing.T, op operation, secure bool) (steps []step) {
+func record(t *testing.T, op operation, where place) (steps []step) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		srv, cfg := bed(t, secure)
+		srv, cfg := where.bed(t)
 		plant(t, srv, before())
 		if err := op.run(t.Context(), t, cfg); err != nil {
 			t.Fatal(err)
@@ -46,7 +61,7 @@ func record(t *testing.T, op operation, secure bool) (steps []step) {
 // sends and every fault that can meet that command. Each run ends in success,
 // with the right bytes once and nothing left over.
 func TestEveryFaultAtEveryStep(t *testing.T) {
-	enumerate(t, operations, false)
+	enumerate(t, operations, place{})
 }
 
 // TestEveryFaultAtEveryStepOverTLS is the same over TLS, for the operations that
@@ -59,16 +74,16 @@ func TestEveryFaultAtEveryStepOverTLS(t *testing.T) {
 			some = append(some, op)
 		}
 	}
-	enumerate(t, some, true)
+	enumerate(t, some, place{secure: true})
 }
 
-func enumerate(t *testing.T, operations []operation, secure bool) {
+func enumerate(t *testing.T, operations []operation, where place) {
 	var cases atomic.Int64
 	t.Cleanup(func() { t.Logf("%d cases", cases.Load()) })
 	for _, op := range operations {
 		t.Run(op.name, func(t *testing.T) {
 			t.Parallel()
-			for _, s := range record(t, op, secure) {
+			for _, s := range record(t, op, where) {
 				faults := faultlist.Command()
 				if s.data {
 					for _, at := range []int64{0, 1, 1000, int64(len(body) / 2), int64(len(body) - 1), int64(len(body))} {
@@ -77,12 +92,12 @@ func enumerate(t *testing.T, operations []operation, secure bool) {
 				}
 				for i, e := range faults {
 					f := e.Fault
-					if undetectable(op, s, f) || (i+s.nth+len(op.name))%sample != 0 {
+					if undetectable(op, s, f) || (i+s.nth+len(op.name))%(sample*max(where.part, 1)) != 0 {
 						continue
 					}
 					f.On, f.Nth = s.verb, s.nth
 					cases.Add(1)
-					if problem := survive(t, op, f, secure); problem != "" {
+					if problem := survive(t, op, f, where); problem != "" {
 						t.Errorf("%s %d, %s: %s", s.verb, s.nth, e, problem)
 					}
 				}
@@ -111,9 +126,9 @@ func undetectable(op operation, s step, f retrytest.Fault) bool {
 }
 
 // survive runs op under one fault and returns what went wrong.
-func survive(t *testing.T, op operation, f retrytest.Fault, secure bool) (problem string) {
+func survive(t *testing.T, op operation, f retrytest.Fault, where place) (problem string) {
 	synctest.Test(t, func(t *testing.T) {
-		srv, cfg := bed(t, secure)
+		srv, cfg := where.bed(t)
 		plant(t, srv, before())
 		srv.Inject(f)
 		cfg.Policy = policy.Policy{Jitter: -1}

@@ -27,7 +27,7 @@ func TestWithOneAttemptTheErrorTellsTheTruth(t *testing.T) {
 		}
 		t.Run(op.name, func(t *testing.T) {
 			t.Parallel()
-			for _, s := range record(t, op, false) {
+			for _, s := range record(t, op, place{}) {
 				faults := faultlist.Command()
 				if s.data {
 					for _, at := range []int64{0, 1000, int64(len(body))} {

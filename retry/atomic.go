@@ -35,6 +35,7 @@ func (a *atomicUpload) try(_ context.Context, s *session) error {
 		}
 	}
 	if !a.checked {
+		a.ahead(s, a.temp, "RNFR "+a.temp)
 		if err := a.check(s, a.temp, a.sent); err != nil {
 			return err
 		}

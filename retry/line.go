@@ -97,7 +97,7 @@ func (l *line) take(ctx context.Context, r request, _ *turn) (*session, error) {
 		return nil, &final{reason: ErrPermanent, err: ErrClosed}
 	}
 	s := l.session.Swap(nil)
-	if s != nil && r.fresh.IsZero() && s.alive(r) && s.wire.Bind(ctx, r.now) {
+	if s != nil && r.fresh.IsZero() && s.wire.Bind(ctx, r.now) && s.alive(r) {
 		return s, nil
 	}
 	if s != nil {

@@ -69,7 +69,7 @@ func (p *pool) take(ctx context.Context, r request, t *turn) (*session, error) {
 	for t.idle != nil {
 		s := t.idle
 		t.idle = nil
-		if s.alive(r) && s.wire.Bind(ctx, r.now) {
+		if s.wire.Bind(ctx, r.now) && s.alive(r) {
 			return s, nil
 		}
 		s.wire.Close()
@@ -87,6 +87,7 @@ func (p *pool) take(ctx context.Context, r request, t *turn) (*session, error) {
 	if err != nil {
 		return s, p.failed(ctx, s, t, err)
 	}
+	s.pooled = true
 	p.opened(t)
 	return s, nil
 }

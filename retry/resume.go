@@ -50,6 +50,7 @@ func (d *download) recall() {
 // that answer REST with 350 and start at 0 all the same, and files that change
 // and keep their size (test: TestADownloadGoesOnOnlyWhereItStopped).
 func (d *download) open(s *session) (*ftp.Response, error) {
+	s.foresee()
 	if !d.measured {
 		if err := d.measure(s); err != nil {
 			return nil, err
@@ -172,7 +173,9 @@ func (d *download) measure(s *session) error {
 	if d.ascii || d.verify == VerifyNone && !replay && !d.dated {
 		return nil
 	}
-	if replay || d.dated && d.mtime.IsZero() {
+	dating := replay || d.dated && d.mtime.IsZero()
+	s.aheadOfDownload(d.path, dating, replay || !d.asked)
+	if dating {
 		if err := d.date(s, replay); err != nil {
 			return err
 		}

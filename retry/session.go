@@ -55,6 +55,7 @@ type session struct {
 	fresh  bool          // no operation has used it yet
 	reused bool          // it was idle before this use
 	rested bool          // it was idle for probeAfter before this use
+	pooled bool          // a Client's: what an operation asks ahead, the next one collects
 
 	before      wire.Moved // at begin
 	counted     wire.Moved // what is in the endpoint's stats already
@@ -195,6 +196,9 @@ func (s *session) moved() wire.Moved {
 func (s *session) alive(r request) bool {
 	s.reused = true
 	s.rested = r.now.Sub(s.wire.Spoke()) >= probeAfter
+	if !s.wire.Collect() {
+		return false
+	}
 	return !s.rested && !r.careful || !s.wire.Stale()
 }
 

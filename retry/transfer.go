@@ -65,6 +65,7 @@ func (u *upload) try(_ context.Context, s *session) error {
 			return err
 		}
 	}
+	u.ahead(s, u.path)
 	if err := u.check(s, u.path, u.sent); err != nil {
 		return err
 	}
@@ -82,6 +83,7 @@ func (u *upload) setTime(s *session, name string) error {
 // store sends the content to name: from where an earlier attempt of this upload
 // has stopped, if that can be known, or else from the start.
 func (u *upload) store(s *session, name string) error {
+	s.foresee()
 	at, err := u.resumeAt(s, name)
 	if err != nil {
 		return err
@@ -170,7 +172,16 @@ func (u *upload) send(s *session, offset int64, store func(io.Reader) error) err
 		content = tee{content, u.sum}
 	}
 	before := s.wire.Moved().Out
-	err = store(plainReader(content))
+	reader := plainReader(content)
+	s.wire.PortWithPRET()
+	if u.mayBeEarly(offset) {
+		s.wire.Early(reader)
+	}
+	err = store(reader)
+	s.wire.Early(nil)
+	if caller := s.wire.Broken(); callersFault(caller) && !callersFault(err) {
+		err = errors.Join(caller, err)
+	}
 	moved := s.wire.Moved().Out - before
 	u.open = s.wire.Begun()
 	u.begun = u.begun || u.open

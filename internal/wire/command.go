@@ -15,21 +15,25 @@ func (c *control) Write(p []byte) (int, error) {
 		return 0, c.err
 	}
 	if !c.partial {
+		if done, err := c.foreseen(p); done || err != nil {
+			return len(p), err
+		}
 		if err := c.begin(p); err != nil {
 			return 0, err
 		}
 	}
 	c.armWrite()
-	n, err := c.conn.Write(p)
+	n, err := c.conn.Write(c.flight(p))
 	if err != nil {
-		return n, c.fail(c.explain(err))
+		return min(n, len(p)), c.fail(c.explain(err))
 	}
 	c.partial = p[len(p)-1] != '\n'
 	if !c.partial {
 		c.sent = true
 		c.pending++
+		c.launched()
 	}
-	return n, nil
+	return len(p), nil
 }
 
 // begin takes note of the command that p begins, and refuses it where sending
@@ -67,9 +71,21 @@ func (c *control) begin(p []byte) error {
 			c.last = &last
 		}
 	}
-	c.cmd, c.verb = append(c.cmd[:0], kept...), n
-	c.sent, c.begun, c.answered, c.hurry = false, false, false, false
+	c.note(kept)
 	return c.unasked()
+}
+
+// note makes line the command at hand.
+func (c *control) note(line []byte) {
+	c.verb = bytes.IndexByte(line, ' ')
+	if c.verb < 0 {
+		c.verb = len(line)
+	}
+	c.cmd = append(c.cmd[:0], line...)
+	c.sent, c.begun, c.answered, c.hurry, c.ahead = false, false, false, false, false
+	if string(c.cmd) == "EPSV" || string(c.cmd) == "PASV" {
+		c.s.passive.used = false
+	}
 }
 
 var errNUL = errors.New("command contains NUL: not sent")
@@ -133,11 +149,6 @@ func (c *control) command(line string) error {
 
 // await consumes replies until none is owed.
 func (c *control) await() error {
-	for c.pending > 0 {
-		if err := c.next(); err != nil {
-			return err
-		}
-		c.r = c.d
-	}
-	return nil
+	_, err := c.collect()
+	return err
 }

@@ -53,6 +53,9 @@ type control struct {
 	begun    bool             // a preliminary reply was read
 	answered bool             // its final reply was read
 	answers  int              // final replies since Bind
+	staged   []string         // to be sent together with the next command
+	queue    []string         // sent ahead, and not asked for by the ftp package yet
+	ahead    bool             // the command at hand was sent ahead
 	altered  bool             // a command was sent that changes the session's state
 	last     *Exchange        // before QUIT, once that was sent
 	refusal  *textproto.Error // the last reply of 400 and above since Bind
@@ -71,6 +74,9 @@ func (c *control) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	if c.r == c.d {
+		if c.s.early != nil && c.sent && !c.begun && !c.answered && string(c.cmd[:c.verb]) == "STOR" {
+			c.s.sendEarly()
+		}
 		if err := c.next(); err != nil {
 			return 0, err
 		}
@@ -85,7 +91,7 @@ func (c *control) next() error {
 	if c.err != nil {
 		return c.err
 	}
-	if c.pending <= 0 {
+	if c.owed() <= 0 {
 		return c.fail(textproto.ProtocolError("connection out of step: a reply is awaited that no command asked for"))
 	}
 	for {
@@ -103,7 +109,7 @@ func (c *control) next() error {
 					return c.fail(err)
 				}
 			}
-			return nil
+			return c.err
 		}
 		if !c.reply.open && !plausible(c.buf[c.d:c.w]) {
 			c.mask(c.buf[c.d:c.w])
@@ -198,6 +204,7 @@ func (c *control) complete() {
 	if code >= 400 {
 		c.refusal = c.reply.err()
 	}
+	c.s.portUsed(code)
 	if code < 200 {
 		// A preliminary reply. 120 in place of a greeting is final for the
 		// ftp package; the connection is not used after it.
@@ -206,6 +213,12 @@ func (c *control) complete() {
 	}
 	if code == 211 && string(c.cmd) == "FEAT" {
 		c.s.feat = string(c.reply.text)
+	}
+	switch {
+	case c.ahead || len(c.queue) > 0:
+		c.inOrder()
+	case code == 229 && string(c.cmd) == "EPSV", code == 227 && string(c.cmd) == "PASV":
+		c.s.passive.verb = string(c.cmd)
 	}
 	c.pending--
 	c.answered = true
@@ -231,6 +244,9 @@ func (c *control) explain(err error) error {
 func (c *control) fail(err error) error {
 	if c.err == nil {
 		c.err = err
+		if (c.ahead || len(c.queue) > 0) && err != net.ErrClosed && !c.s.cut.Load() {
+			c.tried().failed()
+		}
 	}
 	return c.err
 }

@@ -49,6 +49,14 @@ var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 // the server store a truncated file as a complete one.
 func (d *Data) ReadFrom(r io.Reader) (int64, error) {
 	d.upload = true
+	switch {
+	case d.half:
+		return 0, nil
+	case d.caller != nil:
+		return 0, d.caller
+	case d.failed != nil:
+		return 0, d.failed
+	}
 	if tcp, ok := d.raw.(*net.TCPConn); ok && d.tls == nil && regular(r) {
 		return d.chunks(io.LimitedReader{R: r}, tcp.ReadFrom, d.armWrite, d.sentBytes)
 	}
@@ -88,7 +96,10 @@ func (d *Data) WriteTo(w io.Writer) (int64, error) {
 	if tcp, ok := d.raw.(*net.TCPConn); ok && d.tls == nil && regular(w) {
 		if to, ok := w.(io.ReaderFrom); ok {
 			n, err := d.chunks(io.LimitedReader{R: tcp}, to.ReadFrom, d.armReadAlways, d.received)
-			d.eof = err == nil
+			if err == nil {
+				d.eof = true
+				d.s.downloaded()
+			}
 			return n, err
 		}
 	}

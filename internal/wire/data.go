@@ -46,6 +46,7 @@ type Data struct {
 	failed    error     // what it failed of
 	caller    *CallerError
 	closed    bool
+	half      bool // all was sent, and the server was told so
 }
 
 func (s *Session) newData(conn net.Conn) *Data {
@@ -196,6 +197,7 @@ func (d *Data) deadline(now time.Time) time.Time {
 func (d *Data) ended(err error) error {
 	if err == io.EOF {
 		d.eof = true
+		d.s.downloaded()
 		return err
 	}
 	if cause := d.s.interruption(); cause != nil {

@@ -26,7 +26,8 @@ func Connect(ctx context.Context, cfg *Config) (*Session, error) {
 	s := &Session{cfg: cfg}
 	s.interrupt = s.onDone
 	s.ctx = ctx
-	deadline := time.Now().Add(cfg.Connect)
+	began := time.Now()
+	deadline := began.Add(cfg.Connect)
 	host, port, err := net.SplitHostPort(cfg.Addr)
 	if err != nil {
 		return s, err
@@ -35,6 +36,7 @@ func Connect(ctx context.Context, cfg *Config) (*Session, error) {
 	if err != nil {
 		return s, err
 	}
+	s.trip = time.Since(began)
 	n, _ := strconv.Atoi(port)
 	s.remote, _ = conn.RemoteAddr().(*net.TCPAddr)
 	if ip := net.ParseIP(host); s.remote == nil || cfg.Dialer != nil && (s.remote.Port != n || ip != nil && !ip.Equal(s.remote.IP)) {
@@ -65,6 +67,11 @@ func (s *Session) Greeted() { s.control.limit = time.Time{} }
 // context.
 func (s *Session) dial(addr string) (net.Conn, error) {
 	conn, err := s.dialOnce(addr)
+	return s.connected(addr, conn, err)
+}
+
+// connected says in the words of this package what became of a dial.
+func (s *Session) connected(addr string, conn net.Conn, err error) (net.Conn, error) {
 	switch {
 	case err == nil && conn == nil:
 		return nil, errors.New("Config.Dial returned neither a connection nor an error")
@@ -75,30 +82,48 @@ func (s *Session) dial(addr string) (net.Conn, error) {
 	case isTimeout(err) || errors.Is(err, context.DeadlineExceeded):
 		// Not of the caller's context, as was just seen: a timeout, which
 		// must not look like that.
-		return nil, &timeoutError{text: fmt.Sprintf("no connection to %s within %s", addr, s.cfg.Connect)}
+		return nil, &timeoutError{text: fmt.Sprintf("no connection to %s within %s", addr, s.dialLimit(s.passive.used))}
 	}
 	return nil, err
 }
 
 func (s *Session) dialOnce(addr string) (net.Conn, error) {
+	limit := s.dialLimit(s.passive.used)
 	if s.cfg.Dialer != nil {
-		ctx, cancel := context.WithTimeout(s.ctx, s.cfg.Connect)
+		ctx, cancel := context.WithTimeout(s.ctx, limit)
 		defer cancel()
-		conn, err := s.cfg.Dialer(ctx, "tcp", addr)
-		if err == nil && conn != nil && conn.SetDeadline(time.Time{}) != nil {
-			conn = &timed{Conn: conn}
-		}
-		return conn, err
+		return s.dialPlain(ctx, addr)
 	}
 	var d net.Dialer
 	if s.control == nil || s.ctx.Done() == nil {
-		d.Timeout = s.cfg.Connect
+		d.Timeout = limit
 		return d.DialContext(s.ctx, "tcp", addr)
 	}
 	// A data connection: the address is numeric, so that nothing but the
 	// connect itself has to be bounded, and that looks at the deadline only.
-	s.until = deadlineContext{s.ctx, time.Now().Add(s.cfg.Connect)}
+	s.until = deadlineContext{s.ctx, time.Now().Add(limit)}
 	return d.DialContext(&s.until, "tcp", addr)
+}
+
+// dialPlain makes one connection that ctx bounds.
+func (s *Session) dialPlain(ctx context.Context, addr string) (net.Conn, error) {
+	if s.cfg.Dialer == nil {
+		var d net.Dialer
+		return d.DialContext(ctx, "tcp", addr)
+	}
+	conn, err := s.cfg.Dialer(ctx, "tcp", addr)
+	if err == nil && conn != nil && conn.SetDeadline(time.Time{}) != nil {
+		conn = &timed{Conn: conn}
+	}
+	return conn, err
+}
+
+// dialLimit bounds a dial. ahead: its port was asked for ahead.
+func (s *Session) dialLimit(ahead bool) time.Duration {
+	if ahead && !s.cfg.Learned.passive.works.Load() {
+		return min(s.cfg.Connect, dialDoubted)
+	}
+	return s.cfg.Connect
 }
 
 // deadlineContext is a context with a deadline but without the timer that would
@@ -134,19 +159,32 @@ func (s *Session) DialFunc(_, addr string) (net.Conn, error) {
 }
 
 func (s *Session) openData(addr string) (*Data, error) {
-	host, port, err := net.SplitHostPort(addr)
+	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, err
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
 		return nil, textproto.ProtocolError(fmt.Sprintf("server named port %s for a data connection", port))
 	}
-	if s.host != "" && host == madeUp.String() {
-		addr = net.JoinHostPort(s.host, port)
+	conn, err, ok := s.dialed(addr)
+	if addr = s.dialAddr(addr); ok {
+		conn, err = s.connected(addr, conn, err)
+	} else {
+		conn, err = s.dial(addr)
 	}
-	conn, err := s.dial(addr)
 	if err != nil {
+		if s.passive.used && s.interruption() == nil {
+			s.cfg.Learned.passive.failed()
+		}
 		return nil, err
 	}
 	return s.newData(conn), nil
+}
+
+// dialAddr is the address to dial for one that the ftp package has made.
+func (s *Session) dialAddr(addr string) string {
+	if host, port, err := net.SplitHostPort(addr); err == nil && s.host != "" && host == madeUp.String() {
+		return net.JoinHostPort(s.host, port)
+	}
+	return addr
 }

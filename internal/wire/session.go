@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -27,6 +28,8 @@ type Config struct {
 	Password string // kept out of what is shown, from the greeting on
 
 	ListEntries, ListBytes int64 // bounds of one listing; 0 = none
+
+	Learned Learned
 }
 
 // Session is the control connection of one FTP session and its data connection
@@ -59,6 +62,11 @@ type Session struct {
 	last  []byte // what Data.Last returns
 	tail  Tail
 
+	trip    time.Duration // to the server and back, as the connection took it
+	foresee bool          // another transfer is expected after the one at hand
+	passive passive
+	early   io.Reader // see Early
+
 	// Progress, if set, is called after bytes were moved over a data
 	// connection.
 	Progress func()
@@ -85,9 +93,10 @@ var past = time.Unix(1, 0)
 // be used: the end of the last context may have met it on its way back. now is
 // the present time, to spare another look at the clock.
 func (s *Session) Bind(ctx context.Context, now time.Time) bool {
-	if s.control != nil {
-		s.control.answers, s.control.refusal, s.control.now = 0, nil, now
+	if c := s.control; c != nil {
+		c.answers, c.refusal, c.now, c.staged = 0, nil, now, c.staged[:0]
 	}
+	s.foresee = false
 	done := ctx.Done()
 	if done != nil && done == s.done {
 		// A context that stays the same from one operation to the next, as in
@@ -111,7 +120,10 @@ func (s *Session) Bind(ctx context.Context, now time.Time) bool {
 
 // Unbind ends what Bind began: the end of the context no longer concerns the
 // session.
-func (s *Session) Unbind() { s.bound.Store(false) }
+func (s *Session) Unbind() {
+	s.settle()
+	s.bound.Store(false)
+}
 
 // forget ends the registration with a context.
 func (s *Session) forget() {
@@ -172,15 +184,16 @@ func (s *Session) Reached() bool { return s.control != nil }
 // Strayed reports whether the server has said more than it was asked for.
 func (s *Session) Strayed() bool {
 	c := s.control
-	return c.extra || c.d != c.w
+	return c.extra || c.d != c.w && len(c.queue) == 0
 }
 
 // InStep reports whether the next reply will be the answer to the next
-// command, and so whether the session may be used again.
+// command, those apart that are owed to commands sent ahead, and so whether the
+// session may be used again.
 func (s *Session) InStep() bool {
 	c := s.control
 	return s.broken == nil && !s.cut.Load() && c.err == nil && !c.partial && !s.Strayed() &&
-		c.pending == 0 && s.data == nil
+		c.owed() == 0 && s.data == nil
 }
 
 // Stale reports whether the server has hung up on the idle session, or said
@@ -191,6 +204,7 @@ func (s *Session) Stale() bool {
 		return false
 	}
 	_ = s.control.raw.SetReadDeadline(time.Time{})
+	s.holdInterrupt(s.control.raw)
 	s.control.readBy, s.control.readSet = time.Time{}, time.Time{}
 	return s.peek()
 }
@@ -237,6 +251,7 @@ func (s *Session) Quit(wait time.Duration) {
 func (s *Session) Close() {
 	s.Break(net.ErrClosed)
 	s.forget()
+	s.dropPassive()
 	if d := s.data; d != nil {
 		d.Abort()
 	}

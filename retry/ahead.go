@@ -1,0 +1,63 @@
+package retry
+
+import (
+	"strings"
+	"time"
+
+	"github.com/ftpretry/ftpretry/internal/wire"
+)
+
+// What is sent ahead of its turn, on long lines only: see wire.Session.Follow.
+// Every command that is named here is sent by the operation itself in the same
+// words, and its reply judged there; a wrong guess costs an answer that nobody
+// wants.
+
+// foresee is called at the beginning of a transfer.
+func (s *session) foresee() {
+	if s.pooled {
+		s.wire.Foresee()
+	}
+}
+
+// aheadOfDownload has the questions before a download sent together, and its
+// data connection begun meanwhile.
+func (s *session) aheadOfDownload(name string, dating, sizing bool) {
+	dating = dating && s.ftp.IsGetTimeSupported()
+	if !dating && !sizing {
+		return
+	}
+	lines := s.wire.OwnPort("RETR " + name)
+	if dating && sizing {
+		lines = append([]string{"SIZE " + name}, lines...)
+	}
+	s.wire.Follow(lines...)
+}
+
+// ahead has what follows an upload to name sent together with the question for
+// its size: its time, the port of the next transfer, and more.
+func (u *upload) ahead(s *session, name string, more ...string) {
+	if u.verify == VerifyNone || u.sum != nil || u.seam {
+		return // other questions come first
+	}
+	lines := append(s.timing(name, u.mtime), s.wire.NextPort()...)
+	s.wire.Follow(append(lines, more...)...)
+}
+
+// timing is the command by which the ftp package sets a file's time; nothing
+// where it does not.
+func (s *session) timing(name string, t time.Time) []string {
+	if t.IsZero() || !s.ftp.IsSetTimeSupported() {
+		return nil
+	}
+	verb := "MDTM "
+	if strings.Contains(s.wire.Features(), "MFMT") {
+		verb = "MFMT "
+	}
+	return []string{verb + t.UTC().Format("20060102150405") + " " + name}
+}
+
+// mayBeEarly reports whether the content may be sent before the server has
+// agreed to take it: it can be read again if the server does not.
+func (u *upload) mayBeEarly(offset int64) bool {
+	return offset == 0 && u.whole && u.length >= 0 && u.length <= wire.MostEarly
+}
