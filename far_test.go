@@ -34,19 +34,22 @@ func distant(dial dialer) dialer {
 // brief is content that is sent together with STOR.
 const brief = "content of a small file, and another line of it"
 
+// ahead are the commands that are sent ahead, or right after such ones.
+var ahead = []string{"SIZE", "MDTM", "MFMT", "EPSV", "PRET", "RNFR", "RNTO"}
+
 // fromAfar are sequences of transfers, in which each sends ahead what the next
 // one needs.
 var fromAfar = []operation{
-	{name: "three uploads", run: with(func(ctx context.Context, t *testing.T, c *retry.Client) error {
+	{name: "three uploads", verbs: ahead, run: with(func(ctx context.Context, t *testing.T, c *retry.Client) error {
 		return uploads(ctx, t, c, "/new1", "/dir/one", "/new3")
 	}), after: func(m map[string]string) { m["/new1"], m["/dir/one"], m["/new3"] = brief, brief, brief }},
-	{name: "three atomic uploads", run: with(func(ctx context.Context, t *testing.T, c *retry.Client) error {
+	{name: "three atomic uploads", verbs: ahead, run: with(func(ctx context.Context, t *testing.T, c *retry.Client) error {
 		return uploads(ctx, t, c.WithUpload(retry.Atomic), "/new1", "/dir/one", "/new3")
 	}), after: func(m map[string]string) { m["/new1"], m["/dir/one"], m["/new3"] = brief, brief, brief }},
-	{name: "three downloads", run: with(func(ctx context.Context, _ *testing.T, c *retry.Client) error {
+	{name: "three downloads", verbs: ahead, run: with(func(ctx context.Context, _ *testing.T, c *retry.Client) error {
 		return fetches(ctx, c, "/dir/one", "1", "/dir/two", "22", "/file", body)
 	})},
-	{name: "three downloads to files", run: with(func(ctx context.Context, t *testing.T, c *retry.Client) error {
+	{name: "three downloads to files", verbs: ahead, run: with(func(ctx context.Context, t *testing.T, c *retry.Client) error {
 		for _, name := range []string{"/dir/one", "/tree/top", "/tree/sub/leaf"} {
 			local := filepath.Join(t.TempDir(), "local")
 			if err := c.RetrFile(ctx, name, local); err != nil {
@@ -62,7 +65,7 @@ var fromAfar = []operation{
 		}
 		return nil
 	})},
-	{name: "one thing after another", run: with(func(ctx context.Context, t *testing.T, c *retry.Client) error {
+	{name: "one thing after another", verbs: ahead, run: with(func(ctx context.Context, t *testing.T, c *retry.Client) error {
 		if err := fetches(ctx, c, "/dir/one", "1", "/dir/two", "22"); err != nil {
 			return err
 		}

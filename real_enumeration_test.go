@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -37,7 +38,7 @@ var realStands = []realStand{
 	{name: "proftpd", kind: ftpd.ProFTPD, options: ftpd.Options{AllowStoreRestart: true}, seats: 16, except: realMissing[ftpd.ProFTPD]},
 	{
 		name: "proftpd without AllowStoreRestart", kind: ftpd.ProFTPD, seats: 16,
-		except: append([]string{"Append", "Conn.Append", "Conn.StorFrom"}, realMissing[ftpd.ProFTPD]...),
+		except: append([]string{"Append", "Conn.Append", "Conn.StorFrom", "one thing after another"}, realMissing[ftpd.ProFTPD]...),
 	},
 	{name: "pure-ftpd", kind: ftpd.PureFTPd, seats: 8},
 	{name: "pyftpdlib", kind: ftpd.Pyftpdlib, seats: 8},
@@ -58,6 +59,7 @@ type realCase struct {
 	step  step
 	name  string
 	fault retrytest.Fault
+	far   bool
 }
 
 // realFaults are the faults of the step. Those of login are the same for every operation, so only one meets them all.
@@ -80,6 +82,17 @@ func realFaults(op operation, s step) (faults []faultlist.Entry) {
 // TestRealEveryFaultAtEveryStep is TestEveryFaultAtEveryStep with real servers behind a proxy that does the harm.
 func TestRealEveryFaultAtEveryStep(t *testing.T) {
 	ftpd.Require(t)
+	realStage(t, operations, false)
+}
+
+// TestRealEveryFaultFromAfar is the same where commands, ports and content are sent ahead: a part of the cases, for the
+// sequences are long.
+func TestRealEveryFaultFromAfar(t *testing.T) {
+	ftpd.Require(t)
+	realStage(t, fromAfar, true)
+}
+
+func realStage(t *testing.T, operations []operation, far bool) {
 	var stands sync.WaitGroup
 	start := time.Now()
 	for i, stand := range realStands {
@@ -89,18 +102,21 @@ func TestRealEveryFaultAtEveryStep(t *testing.T) {
 			seats[seat] = ftpd.Start(t, stand.kind, stand.options)
 		}
 		stands.Go(func() {
-			ran, of, failed := realEnumerate(t, stand, seats, int64(i))
+			ran, of, failed := realEnumerate(t, stand, operations, far, seats, int64(i))
 			t.Logf("%s: %d cases of %d, %d failed, after %v", stand.name, ran, of, failed, time.Since(start).Round(time.Second))
 		})
 	}
 	stands.Wait()
 }
 
-func realEnumerate(t *testing.T, stand realStand, seats []*ftpd.Server, turn int64) (ran, total, failed int64) {
+func realEnumerate(t *testing.T, stand realStand, operations []operation, far bool, seats []*ftpd.Server, turn int64) (ran, total, failed int64) {
 	work := make(chan realCase)
 	var workers sync.WaitGroup
 	var failures atomic.Int64
 	stride := realStride()
+	if far {
+		stride *= 7
+	}
 	for _, s := range seats[1:] {
 		workers.Go(func() {
 			for c := range work {
@@ -115,7 +131,7 @@ func realEnumerate(t *testing.T, stand realStand, seats []*ftpd.Server, turn int
 		if slices.Contains(stand.except, op.name) {
 			continue
 		}
-		steps, err := realRecord(t, seats[0], op)
+		steps, err := realRecord(t, seats[0], op, far)
 		if err != nil {
 			t.Errorf("%s: %s without any fault: %v", stand.name, op.name, err)
 			continue
@@ -132,7 +148,7 @@ func realEnumerate(t *testing.T, stand realStand, seats []*ftpd.Server, turn int
 					continue
 				}
 				ran++
-				work <- realCase{op, s, e.String(), f}
+				work <- realCase{op, s, e.String(), f, far}
 			}
 		}
 	}
@@ -158,7 +174,7 @@ func realHopeless(stand realStand, c realCase) bool {
 
 // realBed puts a proxy before a server that has a fresh tree. The old tree is moved away rather than emptied, so that a
 // session that has not ended yet keeps to it: each one is shut in the folder that was there when it logged in.
-func realBed(t *testing.T, s *ftpd.Server, faults ...retrytest.Fault) (*retrytest.Proxy, retry.Config, error) {
+func realBed(t *testing.T, s *ftpd.Server, far bool, faults ...retrytest.Fault) (*retrytest.Proxy, retry.Config, error) {
 	gone, err := os.MkdirTemp(filepath.Dir(s.Root), "gone")
 	if err != nil {
 		return nil, retry.Config{}, err
@@ -176,14 +192,17 @@ func realBed(t *testing.T, s *ftpd.Server, faults ...retrytest.Fault) (*retrytes
 	}
 	cfg := realConfig(s, nil)
 	cfg.Addr = proxy.Addr()
+	if far {
+		cfg.Dial = distant((&net.Dialer{}).DialContext)
+	}
 	cfg.ConnectTimeout, cfg.ReplyTimeout, cfg.StallTimeout = 2*time.Second, 700*time.Millisecond, 700*time.Millisecond
 	cfg.Policy = policy.Policy{Initial: 5 * time.Millisecond, Max: 20 * time.Millisecond, Jitter: -1}
 	return proxy, cfg, nil
 }
 
 // realRecord runs op without faults and returns its steps.
-func realRecord(t *testing.T, s *ftpd.Server, op operation) (steps []step, err error) {
-	proxy, cfg, err := realBed(t, s)
+func realRecord(t *testing.T, s *ftpd.Server, op operation, far bool) (steps []step, err error) {
+	proxy, cfg, err := realBed(t, s, far)
 	if err != nil {
 		return nil, err
 	}
@@ -210,7 +229,7 @@ func stepsOf(commands []string) (steps []step) {
 
 // realSurvive runs one case and returns what went wrong.
 func realSurvive(t *testing.T, stand realStand, s *ftpd.Server, c realCase) string {
-	proxy, cfg, err := realBed(t, s, c.fault)
+	proxy, cfg, err := realBed(t, s, c.far, c.fault)
 	if err != nil {
 		return err.Error()
 	}

@@ -46,7 +46,7 @@ func serve(o options) {
 func plant(s site, o options, many int) error {
 	counts := []int{many}
 	if o.trips {
-		counts = append(counts, 3*o.sessions)
+		counts = append(counts, fewRounds*o.sessions)
 	}
 	for _, n := range counts {
 		far := filepath.Join(s.Root, source)
