@@ -219,3 +219,56 @@ func TestAServerThatDoesNotBearWhatIsSentAheadIsServedWithoutIt(t *testing.T) {
 		})
 	}
 }
+
+// hasty is a control connection to a server that answers at once what comes
+// before the final reply of a transfer, and that it will not have it.
+type hasty struct {
+	net.Conn
+	met   *atomic.Int32
+	last  string
+	reply []byte
+}
+
+func (h *hasty) Write(p []byte) (int, error) {
+	if last := h.last; string(p) == "EPSV\r\n" && last == "RETR" {
+		h.met.Add(1)
+		h.reply = []byte("503 Bad sequence of commands.\r\n")
+		return len(p), nil
+	}
+	h.last, _, _ = strings.Cut(strings.TrimSpace(string(p)), " ")
+	return h.Conn.Write(p)
+}
+
+func (h *hasty) Read(p []byte) (int, error) {
+	if n := copy(p, h.reply); n > 0 {
+		h.reply = h.reply[n:]
+		return n, nil
+	}
+	return h.Conn.Read(p)
+}
+
+func TestAServerThatAnswersDuringATransferIsNotAskedForAPortThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv, cfg := bed(t, false)
+		plant(t, srv, before())
+		var met atomic.Int32
+		dial := distant(cfg.Dial)
+		cfg.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := dial(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			if addr == srv.Addr() {
+				return &hasty{Conn: lag(conn), met: &met}, nil
+			}
+			return lag(conn), nil
+		}
+		c, err := retry.New(cfg)
+		require.NoError(t, err)
+		defer c.Close()
+		for range 10 {
+			require.NoError(t, fetches(t.Context(), c, "/dir/one", "1"))
+		}
+		assert.EqualValues(t, 2, met.Load())
+	})
+}

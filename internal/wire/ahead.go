@@ -27,6 +27,7 @@ const farTrip = 2 * time.Millisecond
 type Learned struct {
 	ahead   habit // commands sent ahead
 	passive habit // a port for data asked for ahead
+	atEnd   habit // and that before the final reply to a download
 	early   habit // content before the reply to STOR
 }
 
@@ -70,6 +71,9 @@ func (c *control) flight(p []byte) []byte {
 
 // launched takes note of a flight that is under way.
 func (c *control) launched() {
+	if len(c.staged) > 0 {
+		c.s.passive.atEnd = false
+	}
 	c.queue = append(c.queue, c.staged...)
 	c.pending += len(c.staged)
 	c.staged = c.staged[:0]
@@ -155,14 +159,28 @@ func (c *control) collect() (text []byte, err error) {
 // be meant for the command at hand shows that the server answers in another
 // order: no reply of it can be trusted then.
 func (c *control) inOrder() {
-	works := c.ahead && c.reply.code < 400 && !c.passiveAhead()
+	works := c.ahead && c.reply.code < 400 && (!c.passiveAhead() || c.s.passive.atEnd)
 	switch {
-	case c.reply.code < 400 && !c.expected():
+	case c.reply.code < 400 && !c.expected() || c.untimely():
 		_ = c.fail(textproto.ProtocolError(fmt.Sprintf("connection out of step: %s answered %d %.60q", c.cmd[:c.verb], c.reply.code, c.reply.text)))
 	case works:
-		c.s.cfg.Learned.ahead.works.Store(true)
+		c.tried().works.Store(true)
 	}
 	c.ahead = false
+}
+
+// untimely reports whether the reply to a download may be one to the question
+// for a port that was sent after it, from a server that answers what comes during
+// a transfer at once. It is asked only as long as that is not known.
+func (c *control) untimely() bool {
+	if c.ahead || !c.s.passive.atEnd || c.tried().works.Load() {
+		return false
+	}
+	switch c.reply.code {
+	case 425, 450, 500, 501, 502, 503, 504:
+		return true
+	}
+	return false
 }
 
 // passiveAhead reports whether the command at hand, or else the next one of the
@@ -176,7 +194,10 @@ func (c *control) passiveAhead() bool {
 
 // tried is the habit that the command at hand is one of.
 func (c *control) tried() *habit {
-	if c.passiveAhead() {
+	switch {
+	case c.passiveAhead() && c.s.passive.atEnd:
+		return &c.s.cfg.Learned.atEnd
+	case c.passiveAhead():
 		return &c.s.cfg.Learned.passive
 	}
 	return &c.s.cfg.Learned.ahead

@@ -15,6 +15,7 @@ type passive struct {
 	reply []byte    // kept until it asks; empty = none
 	at    time.Time // when that came
 	used  bool      // the port at hand was asked for ahead
+	atEnd bool      // it was, or is being, before the final reply to a download
 	dial  *dialing
 }
 
@@ -37,6 +38,9 @@ const (
 	// to be expected.
 	oftenWithin = time.Second
 
+	// mostSettle bounds the wait for a connection at the end of an operation.
+	mostSettle = 50 * time.Millisecond
+
 	// dialDoubted bounds the connection to a port that was asked for ahead, as
 	// long as none has come about: a firewall that reads along may have missed
 	// a reply that came in one packet with others.
@@ -58,7 +62,14 @@ func (s *Session) passiveWorth() bool {
 // announces reports whether the ftp package tells the server of each transfer
 // before it asks for the port (PRET, draft-dd-pret): then no port can be asked
 // for before the name is known.
-func (s *Session) announces() bool { return strings.Contains(s.feat, "PRET") }
+func (s *Session) announces() bool {
+	for line := range strings.SplitSeq(s.feat, "\n") {
+		if strings.TrimSpace(line) == "PRET" {
+			return true
+		}
+	}
+	return false
+}
 
 // NextPort is what to Follow a command with so that the next transfer has its
 // port; nothing where none is expected.
@@ -100,7 +111,7 @@ func (s *Session) PortWithPRET() {
 // to be acknowledged.
 func (s *Session) downloaded() {
 	c := s.control
-	if !s.foresee || string(c.cmd[:c.verb]) != "RETR" || !c.begun || c.answered || c.owed() != 1 || !s.passiveWorth() || s.announces() {
+	if !s.foresee || string(c.cmd[:c.verb]) != "RETR" || !c.begun || c.answered || c.owed() != 1 || !s.passiveWorth() || !s.cfg.Learned.atEnd.worth() || s.announces() {
 		return
 	}
 	c.armWrite()
@@ -110,6 +121,7 @@ func (s *Session) downloaded() {
 	}
 	c.queue = append(c.queue, s.passive.verb)
 	c.pending++
+	s.passive.atEnd = true
 }
 
 // Collect reads the reply to what the last operation has asked for ahead. It
@@ -128,7 +140,11 @@ func (s *Session) keepPassive(code int, reply []byte) {
 	p := &s.passive
 	s.dropPassive()
 	if code != 227 && code != 229 {
-		s.cfg.Learned.passive.failed()
+		tried := &s.cfg.Learned.passive
+		if p.atEnd {
+			tried = &s.cfg.Learned.atEnd
+		}
+		tried.failed()
 		return
 	}
 	p.reply, p.at = reply, time.Now()
@@ -193,7 +209,7 @@ func (s *Session) settle() {
 	if d == nil {
 		return
 	}
-	timer := time.NewTimer(s.trip / 4) // it was begun before what has ended
+	timer := time.NewTimer(min(s.trip/4, mostSettle)) // it was begun before what has ended
 	defer timer.Stop()
 	select {
 	case <-d.done:
