@@ -54,6 +54,10 @@ func (d *reading) try(ctx context.Context, s *session) error {
 	err := d.lines.try(ctx, s)
 	unread := s.wire.Tail().Entries - int64(len(d.answer))
 	exact := s.wire.Exchange().Command == "MLSD"
+	links := make(map[string]bool)
+	for _, name := range s.wire.Tail().Links {
+		links[name] = true
+	}
 	var stated *final
 	var lie *mismatch
 	if errors.As(err, &stated) || errors.As(err, &lie) {
@@ -76,6 +80,9 @@ func (d *reading) try(ctx context.Context, s *session) error {
 	for _, e := range listed {
 		if own(e) {
 			continue
+		}
+		if links[e.Name] {
+			e.Type = ftp.EntryTypeLink
 		}
 		if t := e.Time; exact && !t.IsZero() {
 			// RFC 3659, section 2.3: always UTC, whatever ftp.DialWithLocation says of listings.

@@ -135,6 +135,20 @@ func TestReadDirCountsWhatItCannotRead(t *testing.T) {
 	}
 }
 
+func TestReadDirTellsLinksFromFiles(t *testing.T) {
+	srv := retrytest.NewServer(t, retrytest.Config{})
+	require.NoError(t, srv.Mkdir("/d"))
+	got, err := client(t, srv, func(c *retry.Config) { c.Dial = nil }, forge(
+		"type=OS.unix=slink:/x;size=1;modify=20240102030405; a", "type=file;size=1;modify=20240102030405; b", "type=OS.unix=symlink;size=1;modify=20240102030405; c",
+	)).ReadDir(t.Context(), "/d")
+	require.NoError(t, err)
+	var types []ftp.EntryType
+	for _, e := range got.Entries {
+		types = append(types, e.Type)
+	}
+	assert.Equal(t, []ftp.EntryType{ftp.EntryTypeLink, ftp.EntryTypeFile, ftp.EntryTypeLink}, types)
+}
+
 func TestReadDirThrowsAwayAListingThatIsCut(t *testing.T) {
 	srv := retrytest.NewServer(t, retrytest.Config{})
 	for _, n := range []string{"a", "b", "c"} {

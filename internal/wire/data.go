@@ -83,7 +83,7 @@ func (d *Data) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	if d.in == 0 && d.listing == nil && d.s.control.lists() {
-		d.listing = new(listing)
+		d.listing = &listing{facts: string(d.s.control.cmd[:d.s.control.verb]) == "MLSD"}
 	}
 	d.armRead()
 	n, err := d.conn.Read(p)
@@ -258,7 +258,7 @@ func (d *Data) Abort() {
 
 func (d *Data) release() {
 	d.closed = true
-	d.s.tail = Tail{In: d.in, Last: d.last, At: time.Now(), Entries: d.listing.entries()}
+	d.s.tail = Tail{In: d.in, Last: d.last, At: time.Now(), Entries: d.listing.entries(), Links: d.listing.linked()}
 	d.s.control.hurry = d.failed != nil || !d.upload && !d.eof
 	d.s.mu.Lock()
 	if d.s.data == d {

@@ -15,6 +15,8 @@ type listing struct {
 	lines, bytes int64
 	line         int  // bytes of the line at hand
 	total        bool // it begins with the line that ls begins with
+	facts        bool // it is one of MLSD
+	links        links
 }
 
 // entries is how many lines there were that are each an entry's.
@@ -26,6 +28,14 @@ func (l *listing) entries() int64 {
 		return l.lines - 1
 	}
 	return l.lines
+}
+
+// linked is the names that are symbolic links.
+func (l *listing) linked() []string {
+	if l == nil {
+		return nil
+	}
+	return l.links.names
 }
 
 // lists reports whether the data connection of the last command brings a
@@ -52,6 +62,9 @@ func (l *listing) take(p []byte, cfg *Config) error {
 		l.line = len(p) - last - 1
 	} else {
 		l.line += len(p)
+	}
+	if l.facts {
+		l.links.take(p)
 	}
 	l.bytes += int64(len(p))
 	l.lines += int64(bytes.Count(p, []byte{'\n'}))

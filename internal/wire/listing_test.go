@@ -67,3 +67,15 @@ func TestAListingIsBounded(t *testing.T) {
 		})
 	}
 }
+
+func TestMLSDShowsLinksByTheTypesOfTheServersSystem(t *testing.T) {
+	text := "type=file;size=3; a\r\nTYPE=OS.UNIX=slink:/x;size=1; b c\r\nsize=1;type=OS.unix=symlink;modify=20260102030405; type=os.unix=slink\r\n" +
+		"type=dir; type=os.unix=slink: d\r\ntype=OS.unix=slink:;size=1; e\ntype=OS.unix=slink:; not ended"
+	for piece := 1; piece <= len(text); piece++ {
+		var l links
+		for rest := []byte(text); len(rest) > 0; rest = rest[min(piece, len(rest)):] {
+			l.take(rest[:min(piece, len(rest))])
+		}
+		assert.Equal(t, []string{"b c", "type=os.unix=slink", "e"}, l.names, "in pieces of %d bytes", piece)
+	}
+}

@@ -81,7 +81,8 @@ type Tail struct {
 	Last byte  // the last of them that was read through Read
 	At   time.Time
 
-	Entries int64 // lines of a listing, without the "total" that ls begins with
+	Entries int64    // lines of a listing, without the "total" that ls begins with
+	Links   []string // names that MLSD shows as symbolic links
 }
 
 // past is a deadline that has always expired.

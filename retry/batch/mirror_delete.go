@@ -89,7 +89,7 @@ func (w *walk) remove(ctx context.Context, x extra, why string) bool {
 	}
 	n := x.node.child(x.name, w.asked(x.node, x.entry), true)
 	if n.depth > deepest {
-		w.fault(ctx, n.label(), w.goal.look(n.name), fmt.Errorf("directories are nested more than %d deep", deepest))
+		w.fault(ctx, n.label(), w.goal.look(n.name), errDeep)
 		return false
 	}
 	left, gone := w.empty(ctx, n, why)
@@ -162,12 +162,12 @@ func (v *visiting) clear(ctx context.Context, at, e entry) bool {
 		job = v.making(name)
 	}
 	if !v.Delete {
-		v.fault(ctx, v.label(e), job, fmt.Errorf("%s at the goal: remove it, or set Mirror.Delete", inTheWay))
+		v.fault(ctx, v.label(e), job, &advised{fmt.Errorf("%s at the goal", inTheWay), "remove what is in the way, or mirror with Delete"})
 		return false
 	}
 	if v.remove(ctx, extra{at, v.node, v.doubtful(v.to)}, inTheWay) {
 		return true
 	}
-	v.fault(ctx, v.label(e), job, fmt.Errorf("%s at the goal, and could not be removed as a whole", inTheWay))
+	v.fault(ctx, v.label(e), job, &advised{fmt.Errorf("%s at the goal, and could not be removed as a whole", inTheWay), "remove what is in the way, or exclude it"})
 	return false
 }

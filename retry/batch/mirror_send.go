@@ -70,7 +70,9 @@ func (w *walk) unseen(ctx context.Context, n *node, t tree, err error) {
 func (w *walk) partly(ctx context.Context, n *node, t tree, c *content) {
 	if c.unread > 0 {
 		w.blindly()
-		w.fault(ctx, n.label(), t.look(n.name), fmt.Errorf("%d of the entries that the server lists are not understood: look at its listing", c.unread))
+		w.fault(ctx, n.label(), t.look(n.name), &advised{
+			fmt.Errorf("%d of the entries that the server lists are not understood", c.unread), "look at the server's listing of the directory for what is unusual in it",
+		})
 	}
 }
 

@@ -19,10 +19,7 @@ func (w *walk) visit(ctx context.Context, n *node, wg *sync.WaitGroup) (rest []*
 		return nil
 	}
 	if n.depth > deepest {
-		w.fault(ctx, n.name+"/", w.source.look(n.name), fmt.Errorf("directories are nested more than %d deep", deepest))
-		return nil
-	}
-	if n.wanted && !n.there && !w.make(ctx, n) {
+		w.fault(ctx, n.label(), w.source.look(n.name), errDeep)
 		return nil
 	}
 	from, err := w.source.list(ctx, n.name)
@@ -30,8 +27,11 @@ func (w *walk) visit(ctx context.Context, n *node, wg *sync.WaitGroup) (rest []*
 		w.unseen(ctx, n, w.source, err)
 		return nil
 	}
+	if !w.sound(ctx, n, from) || n.wanted && !w.make(ctx, n) {
+		return nil
+	}
 	to, ok := w.listGoal(ctx, n)
-	if !ok || !w.sound(ctx, n, from) {
+	if !ok {
 		return nil
 	}
 	w.partly(ctx, n, w.source, from)
@@ -47,6 +47,10 @@ func (w *walk) visit(ctx context.Context, n *node, wg *sync.WaitGroup) (rest []*
 	}
 	return v.all(ctx)
 }
+
+const adviceExclude = "exclude it, if it is not wanted"
+
+var errDeep = &advised{fmt.Errorf("directories are nested more than %d deep", deepest), adviceExclude}
 
 var errNoHash = errors.New("Mirror.Compare is Hash, but the server computes no hashes: compare by SizeAndTime or Size")
 
@@ -80,7 +84,7 @@ func (w *walk) sound(ctx context.Context, n *node, from *content) bool {
 	n.print = from.print()
 	for up := n.parent; up != nil; up = up.parent {
 		if up.print == n.print {
-			w.fault(ctx, n.name+"/", w.source.look(n.name), fmt.Errorf("it shows what is in %q, above it, and is taken for a link to that", "/"+up.name))
+			w.fault(ctx, n.label(), w.source.look(n.name), &advised{fmt.Errorf("it shows what is in %q, above it, and is taken for a link to that", "/"+up.name), adviceExclude})
 			return false
 		}
 	}
@@ -172,7 +176,7 @@ func (v *visiting) usable(ctx context.Context, e entry, seen map[string]string) 
 	}
 	if other, twice := seen[v.key(e.name)]; twice {
 		v.blindly()
-		v.fault(ctx, name, v.copying(v.node.join(e.name), e), fmt.Errorf("the local file system does not tell it from %q, or the server lists it twice", other))
+		v.fault(ctx, name, v.copying(v.node.join(e.name), e), &advised{fmt.Errorf("the local file system does not tell it from %q, or the server lists it twice", other), "rename one of them on the server"})
 		return false
 	}
 	seen[v.key(e.name)] = e.name

@@ -24,6 +24,10 @@ func next(r Result) string {
 	if r.State != Failed {
 		return ""
 	}
+	var known *advised
+	if errors.As(r.Err, &known) {
+		return known.next
+	}
 	if local := nextHere(r.Err); local != "" {
 		return local
 	}
@@ -56,6 +60,12 @@ func next(r Result) string {
 		return "check the server's address: there is no host of this name"
 	}
 	return "run it again when the cause that the error names is gone"
+}
+
+// advised is an error of which it is known what to do about it.
+type advised struct {
+	error
+	next string
 }
 
 // unsure is what to do where the server could not tell what became of a job.
