@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/ftpretry/ftpretry/internal/filelock"
@@ -65,7 +66,8 @@ type fileDownload struct {
 // A download that fails leaves its ".part" file, with a ".part.info" beside it
 // that says of what. The next RetrFile of the same path continues it, if size
 // and modification time on the server are still the same, and starts over if
-// they are not; where the server tells no time, nothing is left. Two downloads
+// they are not; where the server tells no time, nothing is left, and neither
+// where the local disk is full, for it to be of use to others. Two downloads
 // into one local file at a time are refused on systems that have flock.
 // [WithRoot] keeps it inside one directory.
 func (c *Client) RetrFile(ctx context.Context, path, local string) error {
@@ -215,7 +217,7 @@ func (d *fileDownload) keep() error {
 
 // leave closes the ".part" file, and removes it where it is of no use.
 func (d *fileDownload) leave(err error) {
-	if err != nil && (d.progress == 0 || d.mtime.IsZero()) {
+	if err != nil && (d.progress == 0 || d.mtime.IsZero() || errors.Is(err, syscall.ENOSPC)) {
 		_ = d.files.Remove(d.local + partSuffix)
 		_ = d.forget()
 	}
