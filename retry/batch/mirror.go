@@ -53,11 +53,14 @@ type Compare int
 
 const (
 	// SizeAndTime compares sizes, and modification times to the second. Where
-	// the server lists no exact times (LIST) it is asked for each (MDTM), and
-	// where it does not tell them either, times are compared as exactly as the
-	// listing shows them. Where the server cannot be told a time either, a file
-	// on it counts as the same when it has the size and is not older than the
-	// local one: it was uploaded since that was written.
+	// the server lists no exact times (LIST) it is asked for each (MDTM). Where
+	// it does not tell them either, times are compared as exactly as the listing
+	// shows them, to the minute or the day, in UTC or in the zone that
+	// ftp.DialWithLocation names; a file that is whole hours apart is copied,
+	// for it could as well be one that is written anew each hour. Where the
+	// server cannot be told a time, a file on it counts as the same when it has
+	// the size and is not older than the local one: it was uploaded since that
+	// was written.
 	SizeAndTime Compare = iota
 	// Size compares sizes alone.
 	Size
