@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/textproto"
 	"path"
+	"strings"
 
 	"github.com/jlaffaye/ftp"
 )
@@ -48,10 +49,23 @@ func (s *session) size(name string) (int64, sizeState, error) {
 	if err != nil || state != sizeKnown {
 		return 0, state, err
 	}
-	if e.Type != ftp.EntryTypeFile {
+	if e.Type != ftp.EntryTypeFile || s.ftp.IsTimePreciseInList() && !hasSize(s.wire.ReplyText()) {
 		return 0, sizeUnknown, nil
 	}
 	return int64(e.Size), sizeKnown, nil
+}
+
+// hasSize reports whether a reply to MLST holds a size. It is a fact like all
+// others, which a server may leave out (RFC 3659, section 7.5), and the ftp
+// package makes it 0 then.
+func hasSize(reply string) bool {
+	for line := range strings.SplitSeq(reply, "\n") {
+		facts, _, _ := strings.Cut(strings.TrimLeft(line, " "), " ")
+		if strings.Contains(strings.ToLower(";"+facts), ";size=") {
+			return true
+		}
+	}
+	return false
 }
 
 // entry asks for one name by MLST, or by LIST where there is no MLST.

@@ -76,7 +76,7 @@ func FuzzReply(f *testing.F) {
 		"220 Ready.\r\n", "220-One\r\n two\r\n220 three\r\n", "220-One\n220-two\n220 three\n", "220-a\r\n221 b\r\n220 c\r\n",
 		"SSH-2.0-OpenSSH_9.2\r\n", "HTTP/1.1 400 Bad Request\r\n\r\n", "220\r\n", "220", "2", "", "\r\n", "220 a\r\n331 b\r\n230 c\r\n",
 		"120 Soon.\r\n220 Ready.\r\n", "220-" + strings.Repeat("x", 1100) + "\r\n220 y\r\n", "220-a\r\n22\x00 b\r\n220 \xff\r\n", "220-a\r\n\r\n220 b\r\n",
-		strings.Repeat("220-x\r\n", 200), "600 protected\r\n", "720 no\r\n", "099 no\r\n", "220_no\r\n",
+		strings.Repeat("220-x\r\n", 200), "220 " + strings.Repeat("x", 70_000), strings.Repeat("220-and so on\r\n", 6000), "220 \x1b[2J\x00\r\n", "600 protected\r\n", "720 no\r\n", "099 no\r\n", "220_no\r\n",
 	} {
 		f.Add([]byte(text), []byte{0, 3, 200})
 		f.Add([]byte(text), []byte(nil))
