@@ -17,6 +17,7 @@ import (
 	"github.com/jlaffaye/ftp"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ftpretry/ftpretry/internal/leak"
 	"github.com/ftpretry/ftpretry/retry"
 	"github.com/ftpretry/ftpretry/retry/retrytest"
 )
@@ -87,7 +88,7 @@ const serveVariable = "FTPRETRY_BENCH_SERVER"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(serveVariable) == "" {
-		os.Exit(m.Run())
+		os.Exit(leak.Run(m))
 	}
 	srv, err := retrytest.Start(retrytest.Config{LogSize: -1, Quirks: retrytest.Quirks{Discard: true}})
 	if err == nil {
