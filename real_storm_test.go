@@ -33,6 +33,9 @@ func TestRealACancelStorm(t *testing.T) {
 				late, stop := lateness()
 				st.run(t, late)
 				stop()
+				// A machine with more to do than it can is late by itself; nobody waits for the server, whose timeouts are longer.
+				assert.LessOrEqual(t, st.slow, st.cancels/10, "operations that did not return at once")
+				assert.Less(t, st.worst, 2500*time.Millisecond)
 				assert.LessOrEqual(t, established(t, s.Addr), 2*4, "a control and a data connection for each place")
 				for i := range 8 {
 					name := fmt.Sprintf("/after%d", i)
@@ -61,6 +64,7 @@ func lateness() (most func() time.Duration, stop func()) {
 			case <-done:
 				return
 			case answer := <-ask:
+				worst = max(worst, time.Since(last)-nap) // the tick may be as late as everything else
 				answer <- worst
 			case <-tick.C:
 				now := time.Now()

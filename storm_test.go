@@ -67,13 +67,14 @@ type storm struct {
 
 	mu                    sync.Mutex
 	operations, cancelled int
+	slow                  int // that took more than 100 ms
 	worst                 time.Duration
 	told                  strings.Builder // all errors
 }
 
-// run goes on until there were so many cancellations, and fails the test for
-// each operation that did not return within 100 ms, and what late says that the
-// machine was late itself.
+// run goes on until there were so many cancellations. It counts those after which
+// the operation did not return within 100 ms, and what late says that the machine
+// was late itself.
 func (s *storm) run(t *testing.T, late func() time.Duration) {
 	t.Helper()
 	var workers sync.WaitGroup
@@ -121,7 +122,8 @@ func (s *storm) one(t *testing.T, rng *rand.Rand, own string, late func() time.D
 	took := back.Sub(<-at)
 	s.worst = max(s.worst, took)
 	if took > 100*time.Millisecond+late() {
-		t.Errorf("%s returned %v after it was cancelled: %v", name, took, err)
+		s.slow++
+		t.Logf("%s returned %v after it was cancelled: %v", name, took, err)
 	}
 }
 
@@ -167,6 +169,7 @@ func TestACancelStorm(t *testing.T) {
 				require.NoError(t, err)
 				st := storm{client: client, cancels: 1000, longest: 400 * time.Millisecond}
 				st.run(t, func() time.Duration { return 0 })
+				assert.Zero(t, st.slow, "operations that did not return at once")
 				assert.LessOrEqual(t, srv.Sessions(), 4, "more sessions than places")
 
 				srv.ClearFaults()
