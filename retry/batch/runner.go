@@ -31,8 +31,11 @@ const (
 // the stated default. A Runner may be copied and used again, by one run at a
 // time.
 type Runner struct {
-	Client  *retry.Client
-	Workers int // jobs at once; 0 = 4. More than the client's MaxConns wait for a connection
+	Client *retry.Client
+	// Workers is how many jobs there are at once; 0 = 4. More than the client's
+	// MaxConns wait for a connection, which is of use with a Journal on a slow
+	// disk: one waits for the disk while another has the connection.
+	Workers int
 	Hooks   Hooks
 	// Journal is where runs write down what they have done, for the next one to
 	// carry on; nil = none. Run does not close it.
