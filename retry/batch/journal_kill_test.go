@@ -48,7 +48,7 @@ func nightlyJobs(dir string) iter.Seq[batch.Job] {
 		}
 		for i := range killedFiles {
 			remote := fmt.Sprintf("/up/d%d/f%d", i/50, i)
-			if !job(batch.Job{Kind: batch.Upload, Local: filepath.Join(dir, "up", strconv.Itoa(i)), Remote: remote}) {
+			if !job(batch.Job{Kind: batch.Upload, Local: filepath.Join(dir, filepath.FromSlash(remote)), Remote: remote}) {
 				return
 			}
 			if i%(killedFiles/killedOthers) != 0 {
@@ -77,10 +77,11 @@ func content(kind string, i int) []byte {
 	return bytes.Repeat([]byte(fmt.Sprintf("%s %d %d\n", kind, i, rnd.Uint64())), 1+size/24)
 }
 
-// nightly is the program that is killed. It tells each job that is done in a
-// line of its output.
+// nightly is the program that is killed: it runs these jobs, or mirrors the
+// directory of the uploads. It tells each job that is done in a line of its
+// output.
 func nightly(args []string) error {
-	addr, dir := args[0], args[1]
+	addr, dir, mirror := args[0], args[1], args[2] == "mirror"
 	client, err := retry.New(retry.Config{Addr: addr, MaxConns: 8, Policy: policy.Policy{Attempts: 30, Initial: time.Millisecond, Max: 10 * time.Millisecond}})
 	if err != nil {
 		return err
@@ -97,7 +98,12 @@ func nightly(args []string) error {
 			_, _ = os.Stdout.WriteString("done " + res.Kind.String() + " " + res.Remote + "\n")
 		}
 	}}}
-	rep, err := r.Run(context.Background(), nightlyJobs(dir))
+	var rep *batch.Report
+	if mirror {
+		rep, err = r.MirrorUp(context.Background(), batch.Mirror{Local: filepath.Join(dir, "up"), Remote: "/up", Delete: true})
+	} else {
+		rep, err = r.Run(context.Background(), nightlyJobs(dir))
+	}
 	if err == nil && rep.Jobs.Done+rep.Jobs.Skipped != rep.Jobs.Total {
 		err = fmt.Errorf("%+v: %+v", rep.Jobs, rep.Problems)
 	}
@@ -108,41 +114,47 @@ var killedTemp = regexp.MustCompile(`^(.*)\.[A-Z2-7]{10}\.ftpretry$`)
 
 // TestARunThatIsKilledAgainAndAgainComesToTheSameEnd kills a program that runs
 // 500 uploads and some of every other kind, at random moments, while 5 of 100
-// commands fail, and runs it again each time. FTPRETRY_NIGHTS says how many
-// times all of that is done, FTPRETRY_SEED does one again, as far as processes
-// can.
+// commands fail, and runs it again each time; so too a mirror of those files.
+// FTPRETRY_NIGHTS says how many times all of that is done, with 50 kills then and
+// not a few; FTPRETRY_SEED does one again, as far as processes can.
 func TestARunThatIsKilledAgainAndAgainComesToTheSameEnd(t *testing.T) {
 	t.Parallel()
-	nights, seed := 1, rand.Uint64()
+	nights, kills, seed := 1, killedTimes, rand.Uint64()
 	var err error
 	if text := os.Getenv("FTPRETRY_NIGHTS"); text != "" {
 		nights, err = strconv.Atoi(text)
 		require.NoError(t, err)
+		kills = 50
 	}
 	if text := os.Getenv("FTPRETRY_SEED"); text != "" {
 		seed, err = strconv.ParseUint(text, 10, 64)
 		require.NoError(t, err)
 	}
 	for i := range nights {
-		t.Run(fmt.Sprint("FTPRETRY_SEED=", seed+uint64(i)), func(t *testing.T) { killedNight(t, seed+uint64(i)) })
+		for _, what := range []string{"jobs", "mirror"} {
+			t.Run(fmt.Sprintf("%s, FTPRETRY_SEED=%d", what, seed+uint64(i)), func(t *testing.T) {
+				t.Parallel()
+				killedNight(t, what, seed+uint64(i), kills)
+			})
+		}
 	}
 }
 
-func killedNight(t *testing.T, seed uint64) {
+func killedNight(t *testing.T, what string, seed uint64, kills int) {
 	rnd := rand.New(rand.NewPCG(seed, 1))
 	srv := retrytest.NewServer(t, retrytest.Config{LogSize: 1 << 20})
 	dir := t.TempDir()
-	want := plantNight(t, srv, dir)
+	want := plantNight(t, srv, dir, what == "mirror")
 	srv.Inject(fivePercent(rnd, 20_000)...)
 
 	done := make(map[string]bool)
 	round, killed := 0, 0
 	for finished := false; !finished; round++ {
-		require.Less(t, round, killedTimes+10, "it does not come to an end")
+		require.Less(t, round, kills+10, "it does not come to an end")
 		from := len(srv.Log())
 		// A run needs some 4,000 commands in all.
-		at := 1 + rnd.IntN(max(2, 2*4000/(killedTimes+1)))
-		more, err := killAt(t, srv, dir, at, time.Duration(rnd.IntN(3000))*time.Microsecond, killed < killedTimes)
+		at := 1 + rnd.IntN(max(2, 2*4000/(kills+1)))
+		more, err := killAt(t, srv, dir, what, at, time.Duration(rnd.IntN(3000))*time.Microsecond, killed < kills)
 		finished = err == nil
 		if !finished {
 			killed++
@@ -170,13 +182,15 @@ func killedNight(t *testing.T, seed uint64) {
 		}
 	}
 	t.Logf("%d rounds, %d killed, %d commands", round, killed, len(srv.Log()))
-	assert.GreaterOrEqual(t, killed, killedTimes*3/4)
+	assert.GreaterOrEqual(t, killed, kills*3/4)
 	got := tree(t, srv)
 	assert.ElementsMatch(t, slices.Collect(maps.Keys(want)), slices.Collect(maps.Keys(got)), "no temporary is left")
 	for name, text := range want {
 		assert.Equal(t, text, got[name], name)
 	}
-	checkDownloads(t, dir)
+	if what == "jobs" {
+		checkDownloads(t, dir)
+	}
 	rep, err := batch.ReadReport(filepath.Join(dir, "journal"))
 	require.NoError(t, err)
 	assert.Equal(t, rep.Jobs.Total, rep.Jobs.Done+rep.Jobs.Skipped)
@@ -197,9 +211,8 @@ func rewrite(t *testing.T, rnd *rand.Rand, dir string, round int, done map[strin
 }
 
 // plantNight makes what the jobs need, and returns the tree that they lead to.
-func plantNight(t *testing.T, srv *retrytest.Server, dir string) map[string]string {
+func plantNight(t *testing.T, srv *retrytest.Server, dir string, mirror bool) map[string]string {
 	want := make(map[string]string)
-	require.NoError(t, os.Mkdir(filepath.Join(dir, "up"), 0o700))
 	for _, d := range []string{"/up", "/down", "/extra", "/old", "/new"} {
 		require.NoError(t, srv.Mkdir(d))
 	}
@@ -208,17 +221,21 @@ func plantNight(t *testing.T, srv *retrytest.Server, dir string) map[string]stri
 		text := content(job.Kind.String(), i)
 		switch job.Kind {
 		case batch.Upload:
+			require.NoError(t, os.MkdirAll(filepath.Dir(job.Local), 0o700))
 			require.NoError(t, os.WriteFile(job.Local, text, 0o600))
 			want[job.Remote] = brief(text)
 		case batch.Download, batch.Delete, batch.Rename:
 			require.NoError(t, srv.WriteFile(job.Remote, text))
 		}
-		switch job.Kind {
-		case batch.Download:
+		switch {
+		case job.Kind == batch.Download, mirror && (job.Kind == batch.Delete || job.Kind == batch.Rename):
 			want[job.Remote] = brief(text)
-		case batch.Rename:
+		case job.Kind == batch.Rename:
 			want[job.To] = brief(text)
 		}
+	}
+	if mirror {
+		require.NoError(t, srv.WriteFile("/up/extraneous", []byte("x")))
 	}
 	return want
 }
@@ -286,10 +303,10 @@ func fivePercent(rnd *rand.Rand, commands int) (faults []retrytest.Fault) {
 
 // killAt runs the program and kills it a moment after the server has got so many
 // more commands, if it is to be killed at all. It returns the jobs that were done.
-func killAt(t *testing.T, srv *retrytest.Server, dir string, commands int, later time.Duration, kill bool) (done []string, err error) {
+func killAt(t *testing.T, srv *retrytest.Server, dir, what string, commands int, later time.Duration, kill bool) (done []string, err error) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	cmd := program(ctx, t, "nightly", srv.Addr(), dir)
+	cmd := program(ctx, t, "nightly", srv.Addr(), dir, what)
 	var problems bytes.Buffer
 	cmd.Stderr = &problems
 	out, err := cmd.StdoutPipe()

@@ -5,5 +5,6 @@ package batch_test
 // nightFiles is how many files a night has.
 const nightFiles = 5000
 
-// killedTimes is how often a run is killed in the test of that.
-const killedTimes = 50
+// killedTimes is how often a run is killed, where nobody says that it is to be
+// more.
+const killedTimes = 12

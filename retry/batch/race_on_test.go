@@ -6,5 +6,6 @@ package batch_test
 // as slow; the whole of it is run without.
 const nightFiles = 1000
 
-// killedTimes is how often a run is killed in the test of that.
-const killedTimes = 8
+// killedTimes is how often a run is killed, where nobody says that it is to be
+// more.
+const killedTimes = 5
