@@ -206,9 +206,3 @@ func recovered(call func() error) (err error) {
 	}()
 	return call()
 }
-
-// exists reports whether a file is there, as far as that can be known.
-func exists(name string) bool {
-	_, err := os.Lstat(name)
-	return err == nil
-}

@@ -173,3 +173,9 @@ func syncDir(name string) error {
 	_ = dir.Sync()
 	return dir.Close()
 }
+
+// exists reports whether a file is there, as far as that can be known.
+func exists(name string) bool {
+	_, err := os.Lstat(name)
+	return err == nil
+}
