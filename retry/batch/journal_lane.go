@@ -113,7 +113,7 @@ func (l *lane) settle() {
 	if n.log == nil {
 		return
 	}
-	changes := n.log.end(l.res, l.plan.now)
+	changes := n.log.end(l.res.State, l.plan)
 	both := l.res.State == Done && l.ahead() && !l.next.past.done && l.noted(l.next.job)
 	if both {
 		changes = append(changes, n.log.begin(*l.next))

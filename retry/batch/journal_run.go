@@ -139,15 +139,18 @@ func leave(tx *bolt.Tx, temp []byte) error {
 
 // end is to be written when a job has ended. Whatever an upload has left on the
 // server stays noted until it is done.
-func (b *logbook) end(res Result, now version) (changes []change) {
-	if res.State == Done {
-		key := res.key()
+func (b *logbook) end(state State, p plan) (changes []change) {
+	if state == Done {
+		key := p.job.key()
 		changes = append(changes, func(tx *bolt.Tx) error {
-			return tx.Bucket([]byte(inDone)).Put(key, seal(inDone, key, now.encode()))
+			return tx.Bucket([]byte(inDone)).Put(key, seal(inDone, key, p.now.encode()))
 		})
 	}
-	if res.State == Done || res.State == Failed && res.Kind != Upload {
-		changes = append(changes, b.forget(res.Job))
+	if was := p.past.begun; state == Done && was != nil && len(was.Temp) > 0 && !p.begun {
+		changes = append(changes, func(tx *bolt.Tx) error { return leave(tx, was.Temp) }) // it was done without
+	}
+	if state == Done || state == Failed && p.job.Kind != Upload {
+		changes = append(changes, b.forget(p.job))
 	}
 	return changes
 }

@@ -186,6 +186,23 @@ func TestTemporariesThatNothingGoesOnWithAreRemoved(t *testing.T) {
 	})
 }
 
+func TestATemporaryIsRemovedWhenTheNextRunDoesWithout(t *testing.T) {
+	t.Parallel()
+	srv := retrytest.NewServer(t, retrytest.Config{})
+	_, jobs := files(t, 1)
+	j := journal(t, filepath.Join(t.TempDir(), "journal"))
+	srv.Inject(retrytest.Fault{On: "STOR", Data: retrytest.FIN, At: 5, Reply: "426 Cut."})
+	r := batch.Runner{Client: client(t, srv).WithPolicy(policy.Policy{Attempts: 1}), Journal: j}
+	_, err := r.Run(t.Context(), slices.Values(jobs))
+	require.NoError(t, err)
+	require.NotEqual(t, []string{"/f0"}, srv.Names())
+	r.Direct = true
+	rep, err := r.Run(t.Context(), slices.Values(jobs))
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, rep.Jobs.Done)
+	assert.Equal(t, []string{"/f0"}, srv.Names())
+}
+
 func TestWhatAKilledRunMayHaveDoneIsAskedFor(t *testing.T) {
 	t.Parallel()
 	for _, job := range []batch.Job{
