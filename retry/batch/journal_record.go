@@ -110,21 +110,46 @@ func versionOf(job Job, local fs.FileInfo) version {
 	return v
 }
 
+// fields are those of a version, and what each is when it is not known.
+func (v *version) fields() [3]field {
+	return [...]field{{&v.size, 0}, {&v.time, noTime}, {&v.goal, noTime}}
+}
+
+type field struct {
+	of   *int64
+	none int64
+}
+
+// encode writes which fields are known, and those: of most kinds of jobs none
+// is, and there may be a million of them.
 func (v version) encode() []byte {
-	b := binary.AppendVarint(nil, v.size)
-	b = binary.AppendVarint(b, v.time)
-	return binary.AppendVarint(b, v.goal)
+	b := []byte{0}
+	for i, f := range v.fields() {
+		if *f.of != f.none {
+			b[0] |= 1 << i
+			b = binary.AppendVarint(b, *f.of)
+		}
+	}
+	return b
 }
 
 var errRecord = errors.New("record is cut off")
 
 func decodeVersion(b []byte) (v version, err error) {
-	for _, n := range []*int64{&v.size, &v.time, &v.goal} {
+	if len(b) == 0 {
+		return v, errRecord
+	}
+	known := b[0]
+	b = b[1:]
+	for i, f := range v.fields() {
+		if *f.of = f.none; known&(1<<i) == 0 {
+			continue
+		}
 		got, size := binary.Varint(b)
 		if size <= 0 {
 			return v, errRecord
 		}
-		*n, b = got, b[size:]
+		*f.of, b = got, b[size:]
 	}
 	return v, nil
 }
@@ -132,7 +157,8 @@ func decodeVersion(b []byte) (v version, err error) {
 // covers reports whether what was done of version v is what is wanted now.
 // Where it is not known what is wanted, nothing speaks against it.
 func (v version) covers(now version) bool {
-	return (now.size <= 0 || now.size == v.size) &&
+	unknown := now.size <= 0 && now.time == noTime // an empty local file has a time
+	return (unknown || now.size == v.size) &&
 		(now.time == noTime || now.time == v.time) &&
 		(now.goal == noTime || now.goal == v.goal)
 }
