@@ -29,5 +29,9 @@ func TestAFileIsForOneWriterOrForManyReaders(t *testing.T) {
 	require.NoError(t, filelock.Shared(c))
 	assert.Error(t, filelock.Exclusive(c))
 	require.NoError(t, b.Close())
-	assert.NoError(t, filelock.Exclusive(c))
+	require.NoError(t, filelock.Exclusive(c))
+	d := open()
+	defer d.Close()
+	filelock.Release(c)
+	assert.NoError(t, filelock.Exclusive(d), "although c is open")
 }

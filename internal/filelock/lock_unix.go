@@ -19,3 +19,5 @@ func lock(f *os.File, shared bool) error {
 	}
 	return nil
 }
+
+func release(f *os.File) { _ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }

@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/ftpretry/ftpretry/internal/filelock"
 )
 
 // Why a journal is refused, or a run with it, found by errors.Is.
@@ -105,6 +107,7 @@ func (j *Journal) Close() error {
 	case closed || j.db == nil:
 		return nil
 	case broken != nil:
+		filelock.Release(j.file)
 		return j.file.Close() // bbolt may hold its own locks for ever
 	}
 	return j.db.Close()

@@ -89,6 +89,7 @@ func openSound(name string, flag int, readOnly bool) (*os.File, error) {
 		return nil, errInUse
 	}
 	if err := sound(f); err != nil {
+		filelock.Release(f)
 		_ = f.Close()
 		return nil, err
 	}

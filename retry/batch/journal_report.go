@@ -1,12 +1,17 @@
 package batch
 
 import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/ftpretry/ftpretry/internal/filelock"
 )
 
 // The records of the last run's report. The lists grow with the run and are not
@@ -50,7 +55,11 @@ func (k *keeper) keep(tx *bolt.Tx) error {
 // put writes a report, and its lists only where they are wanted.
 func (k *keeper) put(tx *bolt.Tx, r kept, lists bool) error {
 	if lists {
-		if err := put(tx, inReport, listsKey, r); err != nil {
+		packed, err := pack(r)
+		if err == nil {
+			err = tx.Bucket([]byte(inReport)).Put(listsKey, seal(inReport, listsKey, packed))
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -58,6 +67,33 @@ func (k *keeper) put(tx *bolt.Tx, r kept, lists bool) error {
 	counts.setLists(&Report{})
 	r.Report = &counts
 	return put(tx, inReport, countsKey, r)
+}
+
+// pack writes a report small: bbolt needs pages in a row for it, each time, and
+// the holes that it leaves make the file grow.
+func pack(r kept) ([]byte, error) {
+	var b bytes.Buffer
+	z, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
+	if err == nil {
+		err = json.NewEncoder(z).Encode(r)
+	}
+	if err == nil {
+		err = z.Close()
+	}
+	return b.Bytes(), err
+}
+
+// unpack reads a record that pack has made.
+func unpack(value []byte, r *kept) error {
+	packed, err := unseal(inReport, listsKey, value)
+	if err != nil {
+		return err
+	}
+	z, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return err
+	}
+	return json.NewDecoder(z).Decode(r)
 }
 
 // finish writes down the report of the run.
@@ -89,7 +125,7 @@ func ReadReport(name string) (*Report, error) {
 var errNoRun = errors.New("no run has used it yet: there is no report")
 
 func readReport(name string) (*Report, error) {
-	db, _, err := openDatabase(name, true)
+	db, file, err := openDatabase(name, true)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("there is none: %w", err)
 	}
@@ -97,6 +133,7 @@ func readReport(name string) (*Report, error) {
 		return nil, err
 	}
 	defer db.Close()
+	defer filelock.Release(file) // bbolt does so only for writers
 	var counts, lists kept
 	err = db.View(func(tx *bolt.Tx) error {
 		found, err := get(tx, inReport, countsKey, &counts)
@@ -104,7 +141,7 @@ func readReport(name string) (*Report, error) {
 			err = errNoRun
 		}
 		if err == nil {
-			_, err = get(tx, inReport, listsKey, &lists)
+			err = unpack(tx.Bucket([]byte(inReport)).Get(listsKey), &lists)
 		}
 		return err
 	})
