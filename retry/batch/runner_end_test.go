@@ -135,8 +135,8 @@ func TestARunEndsAsItIsTold(t *testing.T) {
 		},
 		"the server stays away, and is waited for": {
 			fault: slow, down: 1500 * time.Millisecond,
-			change: func(r *batch.Runner) { r.GiveUp = -1 },
-			want:   want{map[batch.State]int64{batch.Done: 2, batch.Failed: count - 2}, 11500 * time.Millisecond, nil},
+			change: func(r *batch.Runner) { r.Workers, r.GiveUp = 1, -1 },
+			want:   want{map[batch.State]int64{batch.Done: 1, batch.Failed: count - 1}, 23500 * time.Millisecond, nil},
 		},
 		"a server that takes nobody is away": {
 			fault:  retrytest.Fault{On: retrytest.Connect, Reply: "421 Too many users.", Control: retrytest.FIN, Times: -1},
