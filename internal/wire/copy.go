@@ -41,8 +41,11 @@ const (
 // mostEmpty is how often in a row a reader may give nothing.
 const mostEmpty = 100
 
-// buffers holds the copy buffers of all sessions.
-var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+// buffers and largeBuffers hold the copy buffers of all sessions.
+var (
+	buffers      = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+	largeBuffers = sync.Pool{New: func() any { return new([gatherSize]byte) }}
+)
 
 // ReadFrom sends what r has, by sendfile where r is a regular file and there is
 // no TLS. When r fails, the connection is reset: an orderly close would make
@@ -95,7 +98,7 @@ func (d *Data) ReadFrom(r io.Reader) (int64, error) {
 func (d *Data) WriteTo(w io.Writer) (int64, error) {
 	if tcp, ok := d.raw.(*net.TCPConn); ok && d.tls == nil && regular(w) {
 		if to, ok := w.(io.ReaderFrom); ok {
-			n, err := d.chunks(io.LimitedReader{R: tcp}, to.ReadFrom, d.armReadAlways, d.received)
+			n, err := d.chunks(io.LimitedReader{R: tcp}, to.ReadFrom, d.armReadAlways, func(n int) { d.received(n); d.paced(n) })
 			if err == nil {
 				d.eof = true
 				d.s.downloaded()
@@ -103,12 +106,13 @@ func (d *Data) WriteTo(w io.Writer) (int64, error) {
 			return n, err
 		}
 	}
-	buf := buffers.Get().(*[bufferSize]byte)
-	defer buffers.Put(buf)
+	first := buffers.Get().(*[bufferSize]byte)
+	defer buffers.Put(first)
+	buf := first[:]
 	defer d.keepLast()
 	var total int64
 	for {
-		n, err := d.Read(buf[:])
+		n, err := d.Read(buf)
 		if n > 0 {
 			wrote, werr := w.Write(buf[:n])
 			total += int64(max(0, min(wrote, n)))
@@ -125,6 +129,12 @@ func (d *Data) WriteTo(w io.Writer) (int64, error) {
 		}
 		if err != nil {
 			return total, err
+		}
+		if d.paced(n); d.gathering.on && len(buf) < gatherSize {
+			large := largeBuffers.Get().(*[gatherSize]byte)
+			defer largeBuffers.Put(large) // once: it is not replaced
+			d.keepLast()
+			buf = large[:]
 		}
 	}
 }
@@ -155,7 +165,7 @@ func (d *Data) chunks(lr io.LimitedReader, move func(io.Reader) (int64, error), 
 			return total, over
 		}
 		switch took := time.Since(start); {
-		case err != nil && isTimeout(err) && d.mayGoOn() && (n > 0 || d.sluggish()):
+		case err != nil && isTimeout(err) && d.mayGoOn() && (d.late(err) || n > 0 || d.sluggish()):
 			chunk = firstChunk
 		case err != nil && !ofNetwork(err):
 			return total, d.callerFailed(err)

@@ -41,9 +41,10 @@ type Data struct {
 	most      int64     // of a download, how much may come; 0 = anything
 	last      byte      // of what was received
 	shaken    bool      // the TLS handshake was done, or tried
-	unsent    int       // what the kernel held when a write timed out, with none taken since; 0 = none has
-	eof       bool      // the server has ended it
-	failed    error     // what it failed of
+	gathering gathering
+	unsent    int   // what the kernel held when a write timed out, with none taken since; 0 = none has
+	eof       bool  // the server has ended it
+	failed    error // what it failed of
 	caller    *CallerError
 	closed    bool
 	half      bool // all was sent, and the server was told so
@@ -87,6 +88,10 @@ func (d *Data) Read(p []byte) (int, error) {
 	}
 	d.armRead()
 	n, err := d.conn.Read(p)
+	if err != nil && n == 0 && d.late(err) {
+		d.armRead()
+		n, err = d.conn.Read(p)
+	}
 	if n > 0 {
 		d.last = p[n-1]
 	}
@@ -165,11 +170,17 @@ func (d *Data) sentBytes(n int) {
 }
 
 func (d *Data) armRead() {
-	if now := time.Now(); now.Sub(d.armedIn) > d.s.cfg.Stall/rearm {
+	now := time.Now()
+	if d.gathering.on {
+		_ = d.raw.SetReadDeadline(d.deadline(now, min(gatherWait, d.s.cfg.Stall)))
+		d.s.holdInterrupt(d.raw)
+		return
+	}
+	if now.Sub(d.armedIn) > d.s.cfg.Stall/rearm {
 		d.armedIn = now
-		_ = d.raw.SetReadDeadline(d.deadline(now))
+		_ = d.raw.SetReadDeadline(d.deadline(now, d.s.cfg.Stall))
 		if d.tls != nil {
-			_ = d.raw.SetWriteDeadline(d.deadline(now)) // TLS may answer what it reads
+			_ = d.raw.SetWriteDeadline(d.deadline(now, d.s.cfg.Stall)) // TLS may answer what it reads
 		}
 		d.s.holdInterrupt(d.raw)
 	}
@@ -181,12 +192,12 @@ func (d *Data) armReadAlways() {
 }
 
 func (d *Data) armWrite() {
-	_ = d.raw.SetWriteDeadline(d.deadline(time.Now()))
+	_ = d.raw.SetWriteDeadline(d.deadline(time.Now(), d.s.cfg.Stall))
 	d.s.holdInterrupt(d.raw)
 }
 
-func (d *Data) deadline(now time.Time) time.Time {
-	t := now.Add(d.s.cfg.Stall)
+func (d *Data) deadline(now time.Time, within time.Duration) time.Time {
+	t := now.Add(within)
 	if !d.user.IsZero() && d.user.Before(t) {
 		return d.user
 	}

@@ -62,16 +62,27 @@ func TestWhatTheKernelStillHoldsTellsASlowLineFromAStalledOne(t *testing.T) {
 // megabyte a second, far less than a third of a full send buffer within the time
 // of a stall, and some that stop.
 func TestASlowReceiverOfAnUploadIsNotCalledStalled(t *testing.T) {
-	const stall, rate, size = 100 * time.Millisecond, 1 << 20, 3 << 19
-	for name, source := range map[string]func(testing.TB) io.Reader{
-		"a file, inside the kernel": func(t testing.TB) io.Reader { return file(t, make([]byte, size)) },
-		"through a buffer":          func(testing.TB) io.Reader { return io.LimitReader(zeros{}, size) },
+	const (
+		stall, rate, size = 100 * time.Millisecond, 1 << 20, 3 << 19
+		endless           = 1 << 30 // more than the buffers of both sides grow to
+	)
+	for name, source := range map[string]func(testing.TB, int64) io.Reader{
+		"a file, inside the kernel": func(t testing.TB, n int64) io.Reader {
+			f := file(t, nil)
+			require.NoError(t, f.Truncate(n))
+			return f
+		},
+		"through a buffer": func(_ testing.TB, n int64) io.Reader { return io.LimitReader(zeros{}, n) },
 	} {
 		for end, most := range map[string]int64{"taken to its end": math.MaxInt64, "taken for a while": 1 << 19} {
 			t.Run(name+", "+end, func(t *testing.T) {
 				t.Parallel()
 				_, d, server := linked(t, func(c *Config) { c.Stall = stall })
-				from := source(t)
+				n := int64(size)
+				if most < size {
+					n = endless
+				}
+				from := source(t, n)
 				fill(t, d) // so that the first write has no room
 				go func() {
 					start := time.Now()
