@@ -87,6 +87,13 @@ const small, large = 4 << 10, 256 << 20
 const serveVariable = "FTPRETRY_BENCH_SERVER"
 
 func TestMain(m *testing.M) {
+	if addr, local, ok := strings.Cut(os.Getenv(crashVariable), " "); ok {
+		if err := download(addr, local); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	if os.Getenv(serveVariable) == "" {
 		os.Exit(leak.Run(m))
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -63,8 +64,8 @@ func TestRetrFileContinuesWhatAnEarlierRunHasLeft(t *testing.T) {
 		"unless it has grown longer than the file": {meanwhile: func(t *testing.T, _ *retrytest.Server, local string) {
 			require.NoError(t, os.WriteFile(local+".part", make([]byte, 300_000), 0o600))
 		}},
-		"unless it is of a server that tells no times": {meanwhile: func(t *testing.T, _ *retrytest.Server, local string) {
-			require.NoError(t, os.WriteFile(local+".part.info", []byte(`{"Path":"/f","Size":200000}`), 0o600))
+		"unless it is of a server that tells no times": {meanwhile: func(t *testing.T, srv *retrytest.Server, local string) {
+			require.NoError(t, os.WriteFile(local+".part.info", []byte(fmt.Sprintf(`{"Addr":%q,"Path":"/f","Size":200000}`, srv.Addr())), 0o600))
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -97,6 +98,41 @@ func TestRetrFileContinuesWhatAnEarlierRunHasLeft(t *testing.T) {
 			assert.Len(t, entries, 1, "nothing is left beside the file")
 		})
 	}
+}
+
+// The two files are alike where they are compared: in size, in time, and in the
+// bytes around the cut.
+func TestWhatIsLeftOfAnotherFileIsNotContinued(t *testing.T) {
+	data := pattern(200_000)
+	alike := bytes.Clone(data)
+	alike[0] ^= 1
+	at := time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC)
+	serve := func(t *testing.T, path string, content []byte) *retrytest.Server {
+		srv := retrytest.NewServer(t, retrytest.Config{})
+		require.NoError(t, srv.WriteFile(path, content))
+		require.NoError(t, srv.Chtimes(path, at))
+		return srv
+	}
+	t.Run("of another name", func(t *testing.T) {
+		srv := serve(t, "/f", data)
+		require.NoError(t, srv.WriteFile("/g", alike))
+		require.NoError(t, srv.Chtimes("/g", at))
+		local := filepath.Join(t.TempDir(), "local")
+		half(t, srv, local)
+		require.NoError(t, client(t, srv).RetrFile(t.Context(), "/g", local))
+		got, err := os.ReadFile(local)
+		require.NoError(t, err)
+		assert.True(t, bytes.Equal(alike, got))
+	})
+	t.Run("of another server", func(t *testing.T) {
+		srv, other := serve(t, "/f", data), serve(t, "/f", alike)
+		local := filepath.Join(t.TempDir(), "local")
+		half(t, srv, local)
+		require.NoError(t, client(t, other).RetrFile(t.Context(), "/f", local))
+		got, err := os.ReadFile(local)
+		require.NoError(t, err)
+		assert.True(t, bytes.Equal(alike, got))
+	})
 }
 
 func TestFilesKeepTheirModificationTime(t *testing.T) {
