@@ -121,21 +121,6 @@ func TestTwoDownloadsIntoOneLocalFileDoNotMix(t *testing.T) {
 	assert.ErrorIs(t, err, os.ErrNotExist)
 }
 
-func TestAPartFileThatIsReplacedMeanwhileIsNotRenamed(t *testing.T) {
-	local := filepath.Join(t.TempDir(), "f")
-	srv := memory(t, retrytest.Config{}, cutAt(5))
-	srv.WriteFile("/f", []byte("0123456789"))
-	cl := client(t, srv, meanwhile(func() {
-		require.NoError(t, os.Remove(local+".part"))
-		require.NoError(t, os.WriteFile(local+".part", []byte("else"), 0o600))
-	}))
-	err := cl.RetrFile(t.Context(), "/f", local)
-	var e *retry.Error
-	require.ErrorAs(t, err, &e)
-	_, err = os.Stat(local)
-	assert.ErrorIs(t, err, os.ErrNotExist)
-}
-
 func TestAMistakenLocalNameIsToldBeforeAnythingIsSent(t *testing.T) {
 	srv := memory(t, retrytest.Config{})
 	srv.WriteFile("/f", []byte("content"))
@@ -195,6 +180,10 @@ func TestARenamingOfThePartThatFailsIsAnErrorLikeAnyOther(t *testing.T) {
 	require.ErrorAs(t, err, &e)
 	require.Len(t, r.done, 1)
 	assert.Equal(t, err, r.done[0].Err)
+	require.ErrorIs(t, err, retry.ErrPermanent)
+	assert.Contains(t, e.Verdict.Rule, "the caller's own", "the server has nothing to do with it")
+	assert.Equal(t, 1, e.Attempts)
+	assert.ErrorContains(t, err, "download is complete but could not be renamed")
 }
 
 func TestACutWhileSkippingIsNotAChangeOfTheFile(t *testing.T) {
