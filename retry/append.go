@@ -39,7 +39,8 @@ func (a *appending) try(_ context.Context, s *session) error {
 }
 
 // verified checks a finished append. Where the size is not the right one, what
-// is missing must be found out before anything else is sent.
+// is missing must be found out before anything else is sent (test:
+// TestAnAppendThatWasFalselyCalledCompleteIsContinued).
 func (a *appending) verified(s *session) error {
 	err := a.check(s, a.path, a.base+a.sent)
 	a.pending = a.pending || !a.stored
@@ -49,6 +50,7 @@ func (a *appending) verified(s *session) error {
 // locate asks for the file's size: the first time to know where the appended
 // bytes will begin, then to know how many of them are there (tests:
 // TestNothingIsStoredTwiceWhereTheServerDoesNotShowIt,
+// TestAnAppendIsNotGuessedOnceSomebodyElseHasChangedTheFile,
 // TestAnAppendIsNotResumedBySizesWhereTheServerConvertsLineEnds).
 func (a *appending) locate(s *session) (done bool, err error) {
 	n, state, err := s.size(a.path)

@@ -107,7 +107,8 @@ func (a *atomicUpload) renamed(s *session, refusal error) error {
 	return err
 }
 
-// checkTarget proves that the target is the upload.
+// checkTarget proves that the target is the upload (test:
+// TestARenamingIsNotTakenForDoneWhereTheTargetIsAnotherFile).
 func (a *atomicUpload) checkTarget(s *session) error {
 	n, state, err := s.size(a.path)
 	if err != nil {

@@ -110,7 +110,10 @@ func (d *fileDownload) open(ctx context.Context, local string) (err error) {
 	return d.recognise()
 }
 
-// recognise prepares to continue what an earlier run has left.
+// recognise prepares to continue what an earlier run has left (tests:
+// TestRetrFileContinuesWhatAnEarlierRunHasLeft,
+// TestWhatIsLeftOfAnotherFileIsNotContinued,
+// TestADownloadWhoseProcessWasKilledGoesOnInTheNext).
 func (d *fileDownload) recognise() error {
 	stat, err := d.f.Stat()
 	if err != nil {
@@ -189,7 +192,10 @@ func (d *fileDownload) forget() error {
 	return nil
 }
 
-// keep makes the file durable and gives it its final name.
+// keep makes the file durable and gives it its final name. What fails here is
+// the caller's (tests: TestAPartFileThatIsReplacedMeanwhileIsNotRenamed,
+// TestAPartFileThatSomebodyElseWritesToIsNotRenamed,
+// TestARenamingOfThePartThatFailsIsAnErrorLikeAnyOther).
 func (d *fileDownload) keep() error {
 	ours, err := d.f.Stat()
 	if err != nil {

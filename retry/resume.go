@@ -217,7 +217,8 @@ func (d *download) measure(s *session) error {
 const datedFrom = 16 << 20
 
 // date asks for the file's time, where it is wanted or a replay is to be
-// compared with what another will find.
+// compared with what another will find (test:
+// TestADownloadIsNotContinuedOfAFileThatOnlyItsTimeTellsApart).
 func (d *download) date(s *session, replay bool) error {
 	if !s.ftp.IsGetTimeSupported() {
 		return nil
