@@ -40,7 +40,7 @@ func (c *Config) settleTemp() error {
 }
 
 // tempName makes a temporary name in the directory of name, with random for the
-// part that makes it unique.
+// part that makes it unique (test: TestLongNamesHaveTemporaryNamesThatFit).
 func (c *Config) tempName(name, random string) string {
 	dir, base := path.Split(name)
 	if len(base) > 200 { // most file systems end at 255

@@ -300,7 +300,8 @@ func callersFault(err error) bool {
 // source broke off: it would look like a whole file. Only the attempt whose
 // source failed has opened the file for nothing; and what is longer than what was
 // sent, or as long as the whole, is not a part of it (test:
-// TestAWholeUploadIsNotDeletedBecauseItsSourceWentAway).
+// TestAWholeUploadIsNotDeletedBecauseItsSourceWentAway,
+// TestWhatIsLongerThanTheUploadThatBrokeOffIsNotRemoved).
 func (r *runner) removePartial(ctx context.Context, u *upload, err error) {
 	if err == nil || !u.open || !u.whole || !callersFault(err) {
 		return

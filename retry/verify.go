@@ -97,14 +97,16 @@ func (s *session) entry(name string) (*ftp.Entry, sizeState, error) {
 }
 
 // unprovable is the end of a transfer that the server calls complete and gives
-// no way to check.
+// no way to check (tests: TestADownloadThatNothingProvesIsNotCalledWhole,
+// TestNothingIsStoredTwiceWhereTheServerDoesNotShowIt).
 func unprovable(reason error) error {
 	return &final{reason: reason, err: errors.New(
 		"server offers neither SIZE, MLST nor a usable LIST: set Config.Verify to VerifyNone to believe its final reply")}
 }
 
 // checkStored compares what the server has with what was sent. more: the file
-// may be longer (tests: TestEveryFaultAtEveryStep, TestHazardsOfReplies).
+// may be longer (tests: TestEveryFaultAtEveryStep, TestHazardsOfReplies,
+// TestAFileThatIsLongerThanItsUploadIsNotCalledStored).
 func (s *session) checkStored(name string, sent int64, more bool) error {
 	n, state, err := s.size(name)
 	switch {
