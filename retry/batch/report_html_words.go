@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	mostShown   = 10  // jobs of one thing to do that are seen without unfolding
+	mostShown   = 5   // jobs of one thing to do that are seen without unfolding
 	mostOutages = 200 // rows of their table; the timeline has all
 )
 

@@ -38,10 +38,11 @@ function draw() {
   pen.beginPath();
   pen.rect(GUTTER, 0, size.width - GUTTER, size.height);
   pen.clip();
-  drawOutages(pen, across, AXIS, size.height - AXIS - 4);
   drawAxis(pen);
-  const gap = laneHeight > 12 ? 3 : 1;
-  for (let lane = 0; lane < lanes.length; lane++) drawBars(pen, lane, top_(lane) + gap, laneHeight - 2 * gap);
+  const gap = laneHeight > 12 ? 3 : 1, marks = [];
+  for (let lane = 0; lane < lanes.length; lane++) drawBars(pen, lane, top_(lane) + gap, laneHeight - 2 * gap, marks);
+  drawOutages(pen, across, AXIS, size.height - AXIS - 4);
+  for (const mark of marks) drawMark(pen, ...mark);
   drawChosen(pen);
   pen.restore();
   drawOverview();
@@ -76,13 +77,32 @@ function drawAxis(pen) {
     pen.lineTo(x, size.height);
     pen.stroke();
     pen.fillStyle = colours.soft;
-    pen.fillText(clock(t, apart), x + 4, AXIS / 2);
+    const text = clock(t, apart);
+    if (x + 4 + pen.measureText(text).width < size.width) pen.fillText(text, x + 4, AXIS / 2);
   }
+}
+
+// hatching makes the pattern of an outage: stripes that meet at its edges.
+function hatching(pen) {
+  const ratio = window.devicePixelRatio || 1, tile = document.createElement("canvas");
+  const ink = fit(tile, 8, 8);
+  ink.strokeStyle = colours.outage;
+  ink.lineWidth = 1;
+  ink.beginPath();
+  for (const shift of [-8, 0, 8]) {
+    ink.moveTo(shift - 1, 9);
+    ink.lineTo(shift + 9, -1);
+  }
+  ink.stroke();
+  const pattern = pen.createPattern(tile, "repeat");
+  pattern.setTransform(new DOMMatrix().scale(1 / ratio));
+  return pattern;
 }
 
 // drawOutages draws a band through all lanes for each time without a session.
 function drawOutages(pen, place, y, height) {
   pen.save();
+  const hatch = hatching(pen);
   for (let i = 0; i < data.outages.length; i += 3) {
     const from = place(data.outages[i]), to = Math.max(place(data.outages[i + 1]), from + 1);
     if (to < 0 || from > size.width) continue;
@@ -90,49 +110,42 @@ function drawOutages(pen, place, y, height) {
     pen.fillStyle = colours.outage;
     pen.fillRect(from, y, to - from, height);
     if (to - from < 4) continue;
-    pen.globalAlpha = 0.55;
-    pen.strokeStyle = colours.outage;
-    pen.lineWidth = 1;
-    pen.save();
-    pen.beginPath();
-    pen.rect(from, y, to - from, height);
-    pen.clip();
-    pen.beginPath();
-    for (let x = Math.max(from, -height) - height; x < Math.min(to, size.width); x += 7) {
-      pen.moveTo(x, y + height);
-      pen.lineTo(x + height, y);
-    }
-    pen.stroke();
-    pen.restore();
+    pen.globalAlpha = 0.5;
+    pen.fillStyle = hatch;
+    pen.fillRect(from, y, to - from, height);
   }
   pen.restore();
 }
 
-// drawBars draws one lane, kind after kind, then the waits into the bars.
-function drawBars(pen, lane, y, height) {
-  const first = firstAfter(lane, seen.from), end = lanes[lane][1];
-  for (let k = 0; k < KINDS.length; k++) {
-    pen.fillStyle = colours[KINDS[k]];
-    let drawn = -1; // right edge of the last one, in pixels
-    for (let i = first; i < end && bar(i, FROM) < seen.to; i++) {
-      if (kinds[i] !== k) continue;
-      const from = across(bar(i, FROM)), to = across(bar(i, TO));
-      if (to < drawn && to - from < 1) continue;
-      const width = to - from > 4 ? to - from - 1 : Math.max(to - from, k > 0 ? 2 : 1);
-      pen.fillRect(from, y, width, height);
-      drawn = from + width;
-      if (k >= 2) drawMark(pen, k, (Math.max(from, GUTTER) + Math.min(to, size.width)) / 2, y, height);
-    }
+// drawBars draws one lane, kind after kind, then cuts the waits out of the bars
+// and leaves a thread of them. Bars so narrow that nobody could tell them apart
+// are drawn as one.
+function drawBars(pen, lane, y, height, marks) {
+  const runs = KINDS.map(() => []); // by kind: left edges, and right edges after them
+  const end = lanes[lane][1];
+  for (let i = firstAfter(lane, seen.from); i < end && bar(i, FROM) < seen.to; i++) {
+    const k = kinds[i], run = runs[k], last = run.length - 1;
+    const from = across(bar(i, FROM)), to = Math.max(across(bar(i, TO)), from + (k > 1 ? 2 : 1));
+    if (last > 0 && from - run[last] < 0.5 && to - from < 3) run[last] = Math.max(run[last], to);
+    else run.push(from, to);
+    if (k >= 2) marks.push([k, (Math.max(from, GUTTER) + Math.min(to, size.width)) / 2, y, height]);
   }
+  runs.forEach((run, k) => {
+    pen.fillStyle = colours[KINDS[k]];
+    for (let i = 0; i < run.length; i += 2) pen.fillRect(run[i], y, run[i + 1] - run[i] - (run[i + 1] - run[i] > 4 ? 1 : 0), height);
+  });
+  drawWaits(pen, lane, y, height);
+}
+
+function drawWaits(pen, lane, y, height) {
   for (const [from, to] of waits[lane]) {
     if (to < seen.from || from > seen.to) continue;
     const x = across(from), width = across(to) - x;
-    if (width < 2 || height < 5) continue;
-    pen.fillStyle = colours.card;
-    pen.fillRect(x, y + 1.5, width - 1, height - 3);
-    if (width < 12) continue;
+    if (width < 1.5) continue;
+    pen.fillStyle = colours.idle;
+    pen.fillRect(x, y, width, height);
     pen.fillStyle = colours.wait;
-    for (let dot = x + 4; dot < x + width - 4; dot += 6) pen.fillRect(dot, y + height / 2 - 0.75, 2, 1.5);
+    pen.fillRect(x, y + height / 2 - 0.75, width, 1.5);
   }
 }
 
@@ -146,6 +159,7 @@ function drawMark(pen, k, x, y, height) {
     pen.moveTo(x, y + height / 2 - r); pen.lineTo(x + r, y + height / 2); pen.lineTo(x, y + height / 2 + r); pen.lineTo(x - r, y + height / 2);
   }
   pen.closePath();
+  pen.fillStyle = colours[KINDS[k]];
   pen.fill();
   pen.save();
   pen.strokeStyle = colours.card;
@@ -180,6 +194,9 @@ function drawOverview() {
         const from = place(bar(i, FROM));
         pen.fillRect(from, 3 + bar(i, LANE) * row, Math.max(place(bar(i, TO)) - from, 0.5), k >= 2 ? Math.max(row, 6) : Math.max(row - 0.5, 0.5));
       }
+      if (k > 1) continue; // trouble is drawn above the waits
+      pen.fillStyle = colours.idle;
+      waits.forEach((list, lane) => list.forEach(([from, to]) => pen.fillRect(place(from), 3 + lane * row, place(to) - place(from), row)));
     }
   }
   const pen = overview.getContext("2d");

@@ -10,10 +10,11 @@ function choose(i, bring) {
     return redraw();
   }
   const from = bar(i, FROM), to = bar(i, TO), jobs = bar(i, JOBS), attempts = bar(i, ATTEMPTS);
+  const precision = to - from < 10e6 ? 1e3 : 1e6;
   const name = document.createElement("b");
   name.textContent = data.names[i];
   const parts = [data.states[bar(i, STATE)], amount(bar(i, BYTES)), attempts + (attempts === 1 ? " attempt" : " attempts"),
-    "worker " + (bar(i, LANE) + 1), clock(from, 1e6) + " to " + clock(to, 1e6) + " (" + lasting(to - from) + ")"];
+    "worker " + (bar(i, LANE) + 1), clock(from, precision) + " to " + clock(to, precision) + " (" + lasting(to - from) + ")"];
   const waited = waits[bar(i, LANE)].filter((w) => w[0] < to && w[1] > from);
   if (waited.length) {
     const together = waited.reduce((sum, w) => sum + Math.min(w[1], to) - Math.max(w[0], from), 0);
