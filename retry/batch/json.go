@@ -2,6 +2,7 @@ package batch
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"time"
 )
@@ -13,11 +14,17 @@ type seconds time.Duration
 // nanosecond is kept.
 func (s seconds) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(s).Seconds()) }
 
+// longest is a duration of which two can be added: 100 years.
+const longest = 100 * 365 * 24 * time.Hour
+
 // UnmarshalJSON reads a number of seconds.
 func (s *seconds) UnmarshalJSON(text []byte) error {
 	var f float64
 	if err := json.Unmarshal(text, &f); err != nil {
 		return err
+	}
+	if !(math.Abs(f) <= longest.Seconds()) {
+		return fmt.Errorf("batch: no run has a duration of %g seconds", f)
 	}
 	*s = seconds(math.Round(f * float64(time.Second)))
 	return nil

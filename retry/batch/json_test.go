@@ -84,3 +84,10 @@ func TestANameThatIsNotKnownIsPassedOver(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(`{"server": "h:21", "of tomorrow": 1, "bars": [{"lane": 2, "of tomorrow": 1}]}`), &rep))
 	assert.Equal(t, batch.Report{Server: "h:21", Bars: []batch.Bar{{Lane: 2}}}, rep)
 }
+
+func TestADurationThatNoRunHasIsRefused(t *testing.T) {
+	t.Parallel()
+	var rep batch.Report
+	assert.ErrorContains(t, json.Unmarshal([]byte(`{"took": 1e300}`), &rep), "no run has a duration")
+	assert.ErrorContains(t, json.Unmarshal([]byte(`{"bars": [{"to": -1e18}]}`), &rep), "no run has a duration")
+}

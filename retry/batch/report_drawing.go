@@ -18,15 +18,21 @@ type drawing struct {
 	Reasons []string `json:"reasons"`
 }
 
+// mostLanes is how many workers are drawn.
+const mostLanes = 2048
+
 func (r *Report) drawing() drawing {
 	_, offset := r.Started.Zone()
 	d := drawing{
-		Start: r.Started.UnixMilli() + int64(offset)*1000, Took: r.Took.Microseconds(), Lanes: r.Workers, States: states[:],
+		Start: r.Started.UnixMilli() + int64(offset)*1000, Took: r.Took.Microseconds(), Lanes: min(max(r.Workers, 1), mostLanes), States: states[:],
 		Days: r.clock(0) != r.Started.Format(time.TimeOnly),
 		Bars: make([]int64, 0, 7*len(r.Bars)), Names: make([]string, 0, len(r.Bars)),
 		Waits: make([]int64, 0, 4*len(r.Waits)), Outages: make([]int64, 0, 3*len(r.Outages)), Reasons: []string{},
 	}
 	for _, b := range r.Bars {
+		if b.Lane < 0 || b.Lane >= d.Lanes {
+			continue // which no run of ours has written
+		}
 		d.Bars = append(d.Bars, int64(b.Lane), b.From.Microseconds(), b.To.Microseconds(), int64(b.Jobs), b.Bytes, int64(b.State), int64(b.Attempts))
 		d.Names = append(d.Names, legible(b.Name))
 	}

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -48,7 +49,7 @@ func amount(n int64) string {
 func lasting(d time.Duration) string {
 	switch {
 	case d < 0:
-		return "-" + lasting(-d)
+		return "-" + lasting(-max(d, -math.MaxInt64))
 	case d == 0:
 		return "0 s"
 	case d < time.Millisecond:
@@ -105,13 +106,19 @@ func legible(text string) string {
 	if plain {
 		return text
 	}
+	return spelt(text, unicode.IsPrint)
+}
+
+// spelt is text in which everything but what passes, and bytes that are no text,
+// is spelt out as in a Go string.
+func spelt(text string, passes func(rune) bool) string {
 	var b strings.Builder
 	for len(text) > 0 {
 		r, size := utf8.DecodeRuneInString(text)
 		switch {
 		case r == utf8.RuneError && size == 1:
 			fmt.Fprintf(&b, `\x%02x`, text[0])
-		case unicode.IsPrint(r):
+		case passes(r):
 			b.WriteRune(r)
 		default:
 			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/ftpretry/ftpretry/transient"
 )
@@ -18,7 +19,7 @@ const (
 	mostBars     = 20_000
 	mostSpans    = 10_000
 	mostNotes    = 20
-	mostText     = 300 // of an error, a note or a reason
+	mostText     = 300 // bytes of a name, an error, a note or a reason
 )
 
 // tally makes the report as the run goes on. It is safe for concurrent use.
@@ -145,7 +146,7 @@ func (t *tally) note(text string) {
 // entry is the job as a report shows it.
 func (r Result) entry(started time.Time) Entry {
 	e := Entry{
-		Kind: r.Kind, Remote: r.Remote, Local: r.Local, To: r.To, State: r.State,
+		Kind: r.Kind, Remote: named(r.Remote), Local: named(r.Local), To: named(r.To), State: r.State,
 		Attempts: r.Attempts, Bytes: r.Bytes, MovedTwice: r.MovedTwice, Took: r.Took, Waited: r.Waited,
 	}
 	if e.Kind < 0 || int(e.Kind) >= len(kinds) {
@@ -178,10 +179,16 @@ func (c *Counts) add(s State) {
 }
 
 // brief keeps a text that a server had a part in from filling the report.
-func brief(s string) string {
-	s = strings.Join(strings.Fields(s), " ")
+func brief(s string) string { return named(strings.Join(strings.Fields(s), " ")) }
+
+// named keeps a name from filling the report: what is too long loses its middle.
+// What is no text is spelt out, because JSON would lose it.
+func named(s string) string {
+	if !utf8.ValidString(s) {
+		s = spelt(s, func(rune) bool { return true })
+	}
 	if len(s) <= mostText {
 		return s
 	}
-	return strings.ToValidUTF8(s[:mostText], "") + " ..."
+	return strings.ToValidUTF8(s[:mostText*2/3], "") + " ... " + strings.ToValidUTF8(s[len(s)-mostText/3:], "")
 }

@@ -17,8 +17,7 @@ type timeline struct {
 
 func (l *timeline) add(res Result, started time.Time) {
 	from := res.Began.Sub(started)
-	name := res.Remote
-	l.put(Bar{Lane: res.Worker, From: from, To: from + res.Took, Jobs: 1, Bytes: res.Bytes, State: res.State, Attempts: res.Attempts, Name: name})
+	l.put(Bar{Lane: res.Worker, From: from, To: from + res.Took, Jobs: 1, Bytes: res.Bytes, State: res.State, Attempts: res.Attempts, Name: named(res.Remote)})
 	for l.count > mostBars {
 		l.coarsen()
 	}
