@@ -3,6 +3,7 @@ package retry
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/ftpretry/ftpretry/transient"
@@ -141,7 +142,10 @@ func (t *transaction) taught(err error, d *decision) (o outcome) {
 	class := d.verdict.Class
 	o.lost = class == transient.Network || class == transient.Overload
 	if class == transient.Overload && (d.command == "EPSV" || d.command == "PASV") {
-		o.full = err
+		// A 421 there may as well be of the session (RFC 959, section 4.2).
+		if r := d.verdict.Reply; r.Code != 421 || strings.Contains(strings.ToLower(r.Msg), "passive") {
+			o.full = err
+		}
 	}
 	return o
 }

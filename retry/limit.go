@@ -25,6 +25,7 @@ type limit struct {
 	now    int
 	before int       // what it was before a refusal that is not confirmed; 0 = all are
 	next   time.Time // when one more is tried
+	trying bool      // it is being tried
 	until  time.Time // no session is opened before
 	waits  *policy.Schedule
 	ended  time.Time // when a session was ended last: the server may be slow to free its place
@@ -44,11 +45,20 @@ func (l *limit) set(n int, now time.Time, err error) *Limit {
 
 // due reports whether one session more than the limit may be tried.
 func (l *limit) due(now time.Time) bool {
-	return l.now < l.most && l.every > 0 && !now.Before(l.next)
+	return l.now < l.most && l.every > 0 && !l.trying && !now.Before(l.next)
 }
 
-// trying notes that it is, so that it is tried once.
-func (l *limit) trying(now time.Time) { l.next = now.Add(l.every) }
+// tried notes that the trial of one session more has ended without an answer to
+// the question: it failed of something else.
+func (l *limit) tried(now time.Time) {
+	l.trying = false
+	if !l.next.After(now) {
+		l.next = now.Add(again)
+	}
+}
+
+// again is when a trial that has told nothing is made again.
+const again = 2 * time.Second
 
 // opened notes that the server bears live sessions; trial says that the last of
 // them was tried beyond the limit.
@@ -68,29 +78,33 @@ func (l *limit) opened(live int, trial bool, now time.Time) *Limit {
 
 // crowd notes that the server refused one more session than it has. The caller
 // holds mu.
-func (p *pool) crowd(now time.Time, f failure) *Limit {
+func (p *pool) crowd(now time.Time, t *turn, f failure) *Limit {
 	l := &p.limit
 	number := told(f)
 	bears := p.live + p.opening - 1 // others are being opened, which may get in
 	if number >= p.live && number < bears {
 		bears = number
 	}
-	if bears >= l.now {
-		l.trying(now) // it was one more than the limit, which so is confirmed
-		l.before = 0
+	if t.trial {
+		l.before, l.next = 0, now.Add(l.every) // it was one more than the limit, which so is confirmed
 		return nil
+	}
+	if bears >= l.now {
+		bears = p.live
 	}
 	if l.waits == nil {
 		l.waits = p.endpoint.cfg.Policy.Start(now)
 	}
-	wait, stop := l.waits.Next(now, transient.Overload, false, f.verdict.Wait)
+	// Not as long as for a server that is full: sessions that are lost meanwhile
+	// have to be replaced.
+	wait, stop := l.waits.Next(now, transient.Busy, false, f.verdict.Wait)
 	if stop != policy.Continue {
 		wait = policy.DefaultMax
 	}
 	l.until = now.Add(wait)
 	switch {
-	case now.Sub(l.ended) < freed:
-		return nil // it may not have noticed yet that one has gone
+	case bears >= l.now, now.Sub(l.ended) < freed:
+		return nil // or it may not have noticed yet that one has gone
 	case number > 0:
 		return l.set(bears, now, f.err)
 	}
@@ -125,10 +139,7 @@ const freed = 2 * time.Second
 // MaxInstances and MaxConnectionRate; IIS); or is a login refused with which
 // others are logged in (some servers have no other words for it).
 func (p *pool) atLimit(s *session, f failure) bool {
-	switch {
-	case f.verdict.Class == transient.Overload:
-		return true
-	case f.verdict.Reply != nil:
+	if f.verdict.Reply != nil {
 		return f.command == "" || f.command == "USER" || f.command == "PASS"
 	}
 	return f.command == "" && s.wire.Reached() && (errors.Is(f.err, io.EOF) || errors.Is(f.err, syscall.ECONNRESET))

@@ -87,13 +87,18 @@ func (p *pool) failed(ctx context.Context, s *session, t *turn, err error) error
 	defer p.mu.Unlock()
 	p.endpoint.stats.refused.Add(1)
 	if p.live > 0 && p.atLimit(s, f) {
-		t.news.limit = p.crowd(now, f)
+		t.news.limit = p.crowd(now, t, f)
 		return &crowded{err}
 	}
 	p.outage.note(now, f)
 	t.missed = f.verdict.Transient()
 	if p.live > 0 {
 		return err // the others go on with the sessions that there are
+	}
+	if t.missed && !p.outage.on() && p.outage.dials == 1 {
+		// It may be an accident: another one tries at once.
+		t.missed = false
+		return err
 	}
 	if t.missed {
 		t.down = true
@@ -113,11 +118,10 @@ func (p *pool) held(now time.Time) bool {
 	return now.Before(p.outage.until) || now.Before(p.limit.until)
 }
 
-// hold has nobody try before the attempt that found the server away is back, as
-// its own policy says: but within the longest wait of the pool's, and not before
-// half of what the pool's own policy would wait, for among many attempts there is
-// always one that has waited little yet. One that does not come back holds up
-// nobody.
+// hold has nobody try before the shortest time that the pool's own policy would
+// wait, whoever it was that found the server away: among many attempts there is
+// always one that has waited little yet, and one that has to wait long. An attempt
+// that is not made again holds up nobody.
 func (p *pool) hold(back time.Time) {
 	o := &p.outage
 	own := p.endpoint.cfg.Policy
@@ -126,19 +130,14 @@ func (p *pool) hold(back time.Time) {
 		pace.Attempts, pace.Elapsed, pace.Jitter = -1, 0, -1
 		o.pace = pace.Start(o.at)
 	}
-	pace, _ := o.pace.Next(o.at, o.last.verdict.Class, false, 0)
+	wait, _ := o.pace.Next(o.at, o.last.verdict.Class, false, 0)
 	if back.IsZero() {
 		o.until = back
 		return
 	}
-	most := max(cmp.Or(own.Max, policy.DefaultMax), own.Initial, o.last.verdict.Wait)
-	if end := o.at.Add(most); back.After(end) {
-		back = end
-	}
-	if soonest := o.at.Add(pace / 2); back.Before(soonest) {
-		back = soonest
-	}
-	o.until = back
+	jitter := min(max(cmp.Or(own.Jitter, policy.DefaultJitter), 0), policy.DefaultJitter)
+	wait = time.Duration(float64(wait) * (1 - jitter))
+	o.until = o.at.Add(max(wait, o.last.verdict.Wait))
 }
 
 // known is the failure of an attempt of which the answer is known already: hardly
@@ -148,7 +147,7 @@ func (p *pool) hold(back time.Time) {
 func (p *pool) known(t *turn) error {
 	o := &p.outage
 	switch now := time.Now(); {
-	case p.live > 0 || o.at.IsZero():
+	case p.live > 0 || !o.on() && !o.final:
 		return nil
 	case o.final && !t.began.After(o.at):
 	case t.failed.IsZero() || !o.at.After(t.failed) || now.Sub(o.at) > now.Sub(t.failed)/recent:

@@ -144,8 +144,10 @@ func TestAnOperationWhoseTimeEndsBeforeTheNextTryDoesNotWait(t *testing.T) {
 		cl := client(t, srv, func(cfg *retry.Config) {
 			cfg.Policy = policy.Policy{Initial: 30 * time.Second, Jitter: -1, Attempts: 2}
 		})
-		go func() { _ = cl.Delete(t.Context(), "/f") }()
-		synctest.Wait()
+		for range 2 { // one may be an accident
+			go func() { _ = cl.Delete(t.Context(), "/f") }()
+			synctest.Wait()
+		}
 		start := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
@@ -324,7 +326,7 @@ func TestARefusalThatDoesNotComeAgainIsForgotten(t *testing.T) {
 }
 
 func TestWantOfDataConnectionsMakesFewerSessions(t *testing.T) {
-	for _, reply := range []string{"425 Too many connections. Can't open data channel.", "500 OOPS: vsf_sysutil_bind", "421 Could not listen for passive connection: too many"} {
+	for _, reply := range []string{"425 Too many connections. Can't open data channel.", "500 OOPS: vsf_sysutil_bind", "421 Could not listen for passive connection: could not find any port to listen to"} {
 		t.Run(reply, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				fault := retrytest.Fault{On: "PASV", Nth: 9, Times: 4, Reply: reply}

@@ -70,6 +70,10 @@ func (p *pool) leave(t *turn, o outcome) {
 		t.opens = false
 		p.opening--
 	}
+	if t.trial {
+		t.trial = false
+		p.limit.tried(time.Now())
+	}
 	if s := t.idle; s != nil { // granted and not used
 		t.idle = nil
 		p.idle = append(p.idle, s)
@@ -108,7 +112,7 @@ func (p *pool) grant(t *turn) bool {
 		return false
 	}
 	if trial {
-		p.limit.trying(time.Now())
+		p.limit.trying = true
 	}
 	p.inUse++
 	p.opening++
