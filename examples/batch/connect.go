@@ -13,6 +13,7 @@ import (
 	"github.com/jlaffaye/ftp"
 
 	"github.com/ftpretry/ftpretry/retry"
+	"github.com/ftpretry/ftpretry/retry/batch"
 )
 
 // passwordVariable holds the password. There is no flag for it: others on the
@@ -87,7 +88,12 @@ func (s *settings) trust() (*tls.Config, error) {
 
 // knock logs in once. A wrong password or a server that cannot be reached is
 // found here, and not once for each job: so many would lock the account.
-func knock(ctx context.Context, client *retry.Client) error {
+func knock(ctx context.Context, client *retry.Client, deadline time.Time) error {
+	if !deadline.IsZero() {
+		var end context.CancelFunc
+		ctx, end = context.WithDeadlineCause(ctx, deadline, batch.ErrDeadline)
+		defer end()
+	}
 	err := client.Do(ctx, func(_ context.Context, conn *ftp.ServerConn) error { return conn.NoOp() })
 	var failed *retry.Error
 	if errors.As(err, &failed) {

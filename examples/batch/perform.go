@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/ftpretry/ftpretry/retry/batch"
 )
@@ -44,8 +45,15 @@ func perform(t terminal, s *settings, strange []string, do work) (status int, er
 	}
 	ctx, done := interruptible(tell.remark)
 	defer done()
-	if err := knock(ctx, client); err != nil {
+	began := time.Now()
+	if err := knock(ctx, client, s.deadline.Time); err != nil {
 		tell.remark("nothing was run: %v", err)
+		if s.html != "" { // or the page of an earlier night would be taken for that of this one
+			page := &batch.Report{Server: client.Addr(), Started: began, Took: time.Since(began), Workers: runner.Workers, Stopped: "nothing was run: " + err.Error()}
+			if err := writePage(s.html, page); err != nil {
+				tell.remark("-html: %v", err)
+			}
+		}
 		return exit(ctx, nil, err), nil
 	}
 	report, err := do(ctx, runner, tell)

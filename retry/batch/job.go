@@ -83,6 +83,10 @@ type Job struct {
 	// had come.
 	compared bool
 
+	// since is the latest run that has done a job of before the last barrier.
+	// What an earlier run has done with this one is perhaps undone by that.
+	since int
+
 	mirror *follower // told of its end; nil = nobody
 }
 

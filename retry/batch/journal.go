@@ -91,6 +91,18 @@ func OpenJournal(name string) (*Journal, error) {
 	return &Journal{name: name, db: db, file: file, pending: &group{}, update: db.Update}, nil
 }
 
+// info is what a mirror knows the file by; nil where there is none.
+func (j *Journal) info() fs.FileInfo {
+	if j == nil || j.file == nil {
+		return nil
+	}
+	info, err := j.file.Stat()
+	if err != nil {
+		return nil
+	}
+	return info
+}
+
 // Close closes the journal. A run that uses it is to have ended before: it would
 // end early. Close may be called twice.
 func (j *Journal) Close() error {

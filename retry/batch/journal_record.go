@@ -154,6 +154,23 @@ func decodeVersion(b []byte) (v version, err error) {
 	return v, nil
 }
 
+// runOf is the number of the run that follows an encoded version; 0 where none
+// does, in journals of earlier versions of this package.
+func runOf(b []byte) int {
+	rest := b[1:]
+	for i := range 3 {
+		if b[0]&(1<<i) != 0 {
+			_, size := binary.Varint(rest)
+			rest = rest[size:]
+		}
+	}
+	run, size := binary.Uvarint(rest)
+	if size <= 0 {
+		return 0
+	}
+	return int(run) //nolint:gosec // numbers of runs are small
+}
+
 // covers reports whether what was done of version v is what is wanted now.
 // Where it is not known what is wanted, nothing speaks against it.
 func (v version) covers(now version) bool {

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 
@@ -78,6 +79,7 @@ func (b *logbook) bind(addr, user string) error {
 // past is what earlier runs have made of a job.
 type past struct {
 	done  bool
+	run   int    // that has done it last
 	begun *begun // nil = nothing was begun, or all of that is settled
 	same  bool   // of the same version
 }
@@ -95,8 +97,12 @@ func (b *logbook) look(job Job, now version) (p past, err error) {
 			if err != nil {
 				return err
 			}
-			if p.done = v.covers(now); p.done {
+			p.run = runOf(text)
+			if p.done = v.covers(now) && p.run >= job.since; p.done {
 				return nil
+			}
+			if job.Kind != Upload {
+				p.begun = new(begun) // perhaps it still is as that has left it
 			}
 		}
 		var left begun
@@ -143,7 +149,7 @@ func (b *logbook) end(state State, p plan) (changes []change) {
 	if state == Done {
 		key := p.job.key()
 		changes = append(changes, func(tx *bolt.Tx) error {
-			return tx.Bucket([]byte(inDone)).Put(key, seal(inDone, key, p.now.encode()))
+			return tx.Bucket([]byte(inDone)).Put(key, seal(inDone, key, binary.AppendUvarint(p.now.encode(), uint64(b.run))))
 		})
 	}
 	if was := p.past.begun; state == Done && was != nil && len(was.Temp) > 0 && !p.begun {

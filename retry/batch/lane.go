@@ -80,6 +80,7 @@ func (l *lane) take(p plan) {
 		l.drop(p)
 		return
 	case p.past.done:
+		n.doneBy(p.past.run)
 		n.end(Result{Job: job, State: Skipped, Worker: -1})
 		n.landed(job)
 		return
@@ -96,6 +97,9 @@ func (l *lane) take(p plan) {
 	switch {
 	case err == nil:
 		l.res.State = Done
+		if n.log != nil {
+			n.doneBy(n.log.run)
+		}
 		l.res.Bytes = max(0, l.moved-l.res.MovedTwice)
 	case errors.Is(err, retry.ErrOutcomeUnknown):
 		l.res.State = Unknown

@@ -175,7 +175,7 @@ func newWalk(r *Runner, m Mirror, up bool) (*walk, error) {
 	if err != nil && (up || !errors.Is(err, os.ErrNotExist)) {
 		return nil, fmt.Errorf("batch: Mirror.Local cannot be used: %w", err)
 	}
-	w.local, w.remote = &localTree{m.Local, w.root}, &remoteTree{w.client, m.Remote}
+	w.local, w.remote = &localTree{m.Local, w.root, r.Journal.info()}, &remoteTree{w.client, m.Remote}
 	w.source, w.goal = w.local, w.remote
 	if !up {
 		w.source, w.goal = w.remote, w.local

@@ -36,7 +36,10 @@ func (v *visiting) extraneous(ctx context.Context) {
 
 // kept says why something extraneous is not to be deleted; "" if it is.
 func (w *walk) kept(n *node, e entry) string {
-	if w.temporary(e.name) {
+	switch {
+	case e.nature == ours:
+		return "a " + ours.String() + " is left alone"
+	case w.temporary(e):
 		return noteTemporary
 	}
 	if err := checkName(e.name, false); w.up && err != nil {
@@ -160,6 +163,10 @@ func (v *visiting) clear(ctx context.Context, at, e entry) bool {
 	job := v.copying(name, e)
 	if e.nature == folder {
 		job = v.making(name)
+	}
+	if why := v.kept(v.node, at); why != "" {
+		v.fault(ctx, v.label(e), job, &advised{fmt.Errorf("%s at the goal, and is left alone: %s", inTheWay, why), "remove what is in the way, or exclude this name at the source too"})
+		return false
 	}
 	if !v.Delete {
 		v.fault(ctx, v.label(e), job, &advised{fmt.Errorf("%s at the goal", inTheWay), "remove what is in the way, or mirror with Delete"})

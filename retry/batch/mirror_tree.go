@@ -24,9 +24,10 @@ const (
 	folder
 	link
 	device // and what else is neither
+	ours   // the journal that the run writes to
 )
 
-var natures = [...]string{file: "file", folder: "directory", link: "symbolic link", device: "device, or the like,"}
+var natures = [...]string{file: "file", folder: "directory", link: "symbolic link", device: "device, or the like,", ours: "journal of this run"}
 
 func (n nature) String() string { return natures[n] }
 
@@ -55,8 +56,9 @@ type tree interface {
 
 // localTree is a directory here. A nil root is one that is not there.
 type localTree struct {
-	base string
-	root *os.Root
+	base    string
+	root    *os.Root
+	journal fs.FileInfo // of the run; nil = none
 }
 
 func (t *localTree) path(name string) string { return filepath.Join(t.base, filepath.FromSlash(name)) }
@@ -86,6 +88,8 @@ func (t *localTree) list(_ context.Context, name string) (*content, error) {
 		}
 		e := entry{name: n.Name(), size: info.Size(), time: info.ModTime()}
 		switch mode := info.Mode(); {
+		case t.journal != nil && os.SameFile(info, t.journal):
+			e.nature = ours
 		case mode.IsRegular():
 		case mode.IsDir():
 			e.nature = folder

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -82,14 +83,25 @@ func (w *walk) sound(ctx context.Context, n *node, from *content) bool {
 		return true
 	}
 	n.print = from.print()
+	alike := 0
+	if slices.ContainsFunc(from.entries, func(e entry) bool { return e.nature == file }) {
+		alike = mostAlike // files of one name, size and time are no chance
+	}
 	for up := n.parent; up != nil; up = up.parent {
 		if up.print == n.print {
+			if alike++; alike <= mostAlike {
+				continue
+			}
 			w.fault(ctx, n.label(), w.source.look(n.name), &advised{fmt.Errorf("it shows what is in %q, above it, and is taken for a link to that", "/"+up.name), adviceExclude})
 			return false
 		}
 	}
 	return true
 }
+
+// mostAlike is how many directories without a file may show the same in each
+// other: a/a/a that was made at once is no link.
+const mostAlike = 8
 
 var seed = maphash.MakeSeed()
 
@@ -163,7 +175,7 @@ func (v *visiting) usable(ctx context.Context, e entry, seen map[string]string) 
 		}
 	}
 	name := v.label(e)
-	if v.temporary(e.name) {
+	if v.temporary(e) {
 		v.pass(name, noteTemporary)
 		v.run.tally.note(noteTemporary)
 		delete(v.goal, v.key(e.name))
@@ -263,9 +275,11 @@ func (v *visiting) label(e entry) string {
 	return v.node.join(e.name)
 }
 
-// temporary reports whether a name is that of a file that a transfer of ours has
+// temporary reports whether an entry is a file that a transfer of ours has
 // not completed yet.
-func (w *walk) temporary(name string) bool { return retry.IsPart(name) || w.client.IsTemp(name) }
+func (w *walk) temporary(e entry) bool {
+	return e.nature == file && (retry.IsPart(e.name) || w.client.IsTemp(e.name))
+}
 
 const noteTemporary = "temporary file of a transfer is left alone"
 

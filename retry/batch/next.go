@@ -70,11 +70,12 @@ type advised struct {
 
 // unsure is what to do where the server could not tell what became of a job.
 var unsure = map[Kind]string{
-	Upload:   "compare the file on the server with the local one; if it is not whole, run it again",
-	Download: "compare the local file with the one on the server; if it is not whole, run it again",
-	Delete:   "look whether the file is still on the server; if it is, run it again",
-	Rename:   "look under which of the two names the file is; if it is the old one, run it again",
-	MakeDir:  "look whether the directory is there; if it is not, run it again",
+	Upload:    "compare the file on the server with the local one; if it is not whole, run it again",
+	Download:  "compare the local file with the one on the server; if it is not whole, run it again",
+	Delete:    "look whether the file is still on the server; if it is, run it again",
+	Rename:    "look under which of the two names the file is; if it is the old one, rename it by hand, or with a new journal",
+	RemoveDir: "look whether the directory is still there; if it is, run it again",
+	MakeDir:   "look whether the directory is there; if it is not, run it again",
 }
 
 // patience is what to do where a failure could have healed and did not.

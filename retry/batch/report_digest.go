@@ -72,6 +72,8 @@ func (r *Report) headline() string {
 		return "The run ended early, and " + of(bad, "job") + " of " + count(j.Total) + " " + needs(bad) + " you."
 	case bad > 0:
 		return of(bad, "job") + " of " + count(j.Total) + " " + needs(bad) + " you."
+	case j.NotRun > 0:
+		return count(j.Done+j.Skipped) + " of " + of(j.Total, "job") + " are done; " + count(j.NotRun) + " were not run."
 	case j.Total == 0:
 		return "There was nothing to do."
 	case j.Total == 1:

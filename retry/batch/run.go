@@ -36,6 +36,8 @@ type run struct {
 
 	mu     sync.Mutex
 	left   bool                  // jobs were left undone
+	latest int                   // run of the journal that has done a job of this one, the last of them
+	since  int                   // latest, at the last barrier
 	grace  *time.Timer           // of jobs in flight
 	away   int                   // jobs in a row that failed of a server that stays away
 	flight map[Job]chan struct{} // identities of jobs in flight
@@ -128,8 +130,12 @@ func (n *run) over() bool {
 func (n *run) pass(job Job) {
 	if job.Kind == Barrier {
 		n.flying.Wait()
+		n.mu.Lock()
+		n.since = n.latest
+		n.mu.Unlock()
 		return
 	}
+	job.since = n.since
 	if err := job.check(); err != nil {
 		n.end(Result{Job: job, State: Failed, Err: err, Worker: -1})
 		return
@@ -166,6 +172,13 @@ func (n *run) alone(job Job) bool {
 		}
 		<-other
 	}
+}
+
+// doneBy notes which run has done a job.
+func (n *run) doneBy(run int) {
+	n.mu.Lock()
+	n.latest = max(n.latest, run)
+	n.mu.Unlock()
 }
 
 // landed ends the flight that alone has begun.

@@ -18,7 +18,7 @@ type timeline struct {
 func (l *timeline) add(res Result, started time.Time) {
 	from := res.Began.Sub(started)
 	l.put(Bar{Lane: res.Worker, From: from, To: from + res.Took, Jobs: 1, Bytes: res.Bytes, State: res.State, Attempts: res.Attempts, Name: named(res.Remote)})
-	for l.count > mostBars {
+	for l.count > max(mostBars, len(l.lanes)) { // a lane has one at least
 		l.coarsen()
 	}
 }

@@ -90,3 +90,19 @@ func TestABarOfSeveralJobsHasTheWorstStateOfThem(t *testing.T) {
 		assert.Equal(t, Bar{From: 1, To: 4, Jobs: 6, Attempts: 8, Bytes: 10, State: test.want, Name: "a"}, got)
 	}
 }
+
+func TestMoreLanesThanBarsComeToAnEnd(t *testing.T) {
+	l := timeline{lanes: make([][]Bar, mostBars+1)}
+	ended := make(chan bool)
+	go func() {
+		for i := range mostBars + 1 {
+			l.add(Result{Worker: i, Began: time.Unix(1, 0), Took: time.Second, State: Done, Attempts: 1}, time.Unix(0, 0))
+		}
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(5 * time.Second):
+		t.Fatal("it hangs")
+	}
+}
