@@ -34,12 +34,18 @@ func (s *session) aheadOfDownload(name string, dating, sizing bool) {
 }
 
 // ahead has what follows an upload to name sent together with the question for
-// its size: its time, the port of the next transfer, and more.
+// its size: the port of the next transfer, and more. Its time goes with it only
+// where more says that the name is a temporary one, and so ours: another file must
+// not get it before the size has proven that this is the one.
 func (u *upload) ahead(s *session, name string, more ...string) {
 	if u.verify == VerifyNone || u.sum != nil || u.seam {
 		return // other questions come first
 	}
-	lines := append(s.timing(name, u.mtime), s.wire.NextPort()...)
+	var lines []string
+	if len(more) > 0 {
+		lines = s.timing(name, u.mtime)
+	}
+	lines = append(lines, s.wire.NextPort()...)
 	s.wire.Follow(append(lines, more...)...)
 }
 
@@ -59,5 +65,8 @@ func (s *session) timing(name string, t time.Time) []string {
 // mayBeEarly reports whether the content may be sent before the server has
 // agreed to take it: it can be read again if the server does not.
 func (u *upload) mayBeEarly(offset int64) bool {
+	if _, moved := u.src.(*seekerSource); moved {
+		return false // a refusal leaves the caller's reader where it was
+	}
 	return offset == 0 && u.whole && u.length >= 0 && u.length <= wire.MostEarly
 }

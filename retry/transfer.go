@@ -185,7 +185,9 @@ func (u *upload) send(s *session, offset int64, store func(io.Reader) error) err
 	moved := s.wire.Moved().Out - before
 	u.open = s.wire.Begun()
 	u.begun = u.begun || u.open
-	u.out = max(u.out, offset+moved)
+	if u.open || u.verb != "STOR" { // what left before the server had agreed is none of the file
+		u.out = max(u.out, offset+moved)
+	}
 	if err != nil {
 		x := s.wire.Exchange()
 		u.maybe = u.maybe || x.Command == u.verb && x.Unknown()

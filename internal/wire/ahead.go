@@ -37,12 +37,15 @@ type Learned struct {
 type habit struct {
 	works    atomic.Bool
 	failures atomic.Int32
+	refuted  atomic.Bool // replies have come out of order: not tried again, worked or not
 }
 
 const mostFailures = 2
 
-func (h *habit) worth() bool { return h.works.Load() || h.failures.Load() < mostFailures }
-func (h *habit) failed()     { h.failures.Add(1) }
+func (h *habit) worth() bool {
+	return !h.refuted.Load() && (h.works.Load() || h.failures.Load() < mostFailures)
+}
+func (h *habit) failed() { h.failures.Add(1) }
 
 // far reports whether the server is so far away that round trips are worth
 // sparing.
@@ -74,6 +77,9 @@ func (c *control) launched() {
 	if len(c.staged) > 0 {
 		c.s.passive.atEnd = false
 	}
+	if slices.Contains(c.staged, c.s.passive.verb) {
+		c.s.passive.at = time.Now()
+	}
 	c.queue = append(c.queue, c.staged...)
 	c.pending += len(c.staged)
 	c.staged = c.staged[:0]
@@ -85,7 +91,10 @@ func (c *control) launched() {
 func (c *control) foreseen(p []byte) (bool, error) {
 	line := bytes.TrimRight(p, "\r\n")
 	if len(c.queue) > 0 && c.owed() == 0 && c.r == c.d {
-		at := slices.Index(c.queue, string(line))
+		at := -1
+		if p[len(p)-1] == '\n' { // else it is the beginning of a longer line
+			at = slices.Index(c.queue, string(line))
+		}
 		n := at
 		if at < 0 {
 			n = len(c.queue)
@@ -162,6 +171,9 @@ func (c *control) inOrder() {
 	works := c.ahead && c.reply.code < 400 && (!c.passiveAhead() || c.s.passive.atEnd)
 	switch {
 	case c.reply.code < 400 && !c.expected() || c.untimely():
+		if c.reply.code < 400 {
+			c.tried().refuted.Store(true)
+		}
 		_ = c.fail(textproto.ProtocolError(fmt.Sprintf("connection out of step: %s answered %d %.60q", c.cmd[:c.verb], c.reply.code, c.reply.text)))
 	case works:
 		c.tried().works.Store(true)
@@ -177,7 +189,7 @@ func (c *control) untimely() bool {
 		return false
 	}
 	switch c.reply.code {
-	case 425, 450, 500, 501, 502, 503, 504:
+	case 425, 426, 450, 500, 501, 502, 503, 504:
 		return true
 	}
 	return false
@@ -210,6 +222,8 @@ func (c *control) doubt() { c.hurry = !c.tried().works.Load() }
 // expected reports whether the reply can be one to the command.
 func (c *control) expected() bool {
 	switch string(c.cmd[:c.verb]) {
+	case "RETR":
+		return c.reply.code != 227 && c.reply.code != 229 // of the port that was asked for after it
 	case "EPSV":
 		return c.reply.code == 229
 	case "PASV":

@@ -13,7 +13,7 @@ import (
 type passive struct {
 	verb  string    // EPSV or PASV, by which the ftp package asks here; "" = not known yet
 	reply []byte    // kept until it asks; empty = none
-	at    time.Time // when that came
+	at    time.Time // when it was asked for
 	used  bool      // the port at hand was asked for ahead
 	atEnd bool      // it was, or is being, before the final reply to a download
 	dial  *dialing
@@ -26,6 +26,7 @@ type dialing struct {
 	done   chan struct{} // closed when conn and err are there
 	conn   net.Conn
 	err    error
+	unused *time.Timer // between operations: closes conn when nobody has come for it
 }
 
 const (
@@ -121,7 +122,7 @@ func (s *Session) downloaded() {
 	}
 	c.queue = append(c.queue, s.passive.verb)
 	c.pending++
-	s.passive.atEnd = true
+	s.passive.atEnd, s.passive.at = true, time.Now()
 }
 
 // Collect reads the reply to what the last operation has asked for ahead. It
@@ -147,7 +148,9 @@ func (s *Session) keepPassive(code int, reply []byte) {
 		tried.failed()
 		return
 	}
-	p.reply, p.at = reply, time.Now()
+	if time.Since(p.at) <= mostKept {
+		p.reply = reply
+	}
 }
 
 // kept reports whether the reply to line is at hand, and hands it over.
@@ -199,6 +202,9 @@ func (s *Session) dialed(addr string) (conn net.Conn, err error, ok bool) { //no
 	<-d.done
 	d.cancel()
 	s.passive.dial = nil
+	if d.unused != nil && !d.unused.Stop() {
+		return nil, nil, false // closed; the server may still take another one
+	}
 	return d.conn, d.err, true
 }
 
@@ -219,6 +225,11 @@ func (s *Session) settle() {
 	}
 	if d.err != nil || d.conn == nil {
 		s.dropPassive()
+		return
+	}
+	if d.unused == nil {
+		conn := d.conn
+		d.unused = time.AfterFunc(mostKept, func() { _ = conn.Close() })
 	}
 }
 
@@ -230,6 +241,9 @@ func (s *Session) dropPassive() {
 		p.dial = nil
 		d.cancel()
 		<-d.done
+		if d.unused != nil {
+			d.unused.Stop()
+		}
 		if d.conn != nil {
 			_ = d.conn.Close()
 		}

@@ -1,0 +1,239 @@
+package retry_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ftpretry/ftpretry/policy"
+	"github.com/ftpretry/ftpretry/retry"
+)
+
+// faraway makes the way to the server a long one.
+func faraway(c *retry.Config) {
+	c.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		time.Sleep(10 * time.Millisecond)
+		var d net.Dialer
+		return d.DialContext(ctx, network, addr)
+	}
+}
+
+// A refused STOR must not have read the content: the caller may send it elsewhere.
+func TestARefusedUploadLeavesTheCallersReaderWhereItWas(t *testing.T) {
+	stored := map[string]string{}
+	srv := script(t, func(s *scriptedSession, verb, arg string) bool {
+		switch verb {
+		case "SIZE":
+			if x, ok := stored[arg]; ok {
+				s.say("213 %d", len(x))
+			} else {
+				s.say("550 No.")
+			}
+		case "STOR":
+			if arg == "a" {
+				s.say("553 Not allowed here.")
+				return true
+			}
+			stored[arg] = s.receive()
+			s.say("226 Done.")
+		default:
+			return false
+		}
+		return true
+	})
+	for _, far := range []bool{false, true} {
+		cfg := retry.Config{User: "u", Password: "x", Policy: quick}
+		srv.to(&cfg)
+		if far {
+			faraway(&cfg)
+		}
+		conn, err := retry.Dial(context.Background(), cfg)
+		require.NoError(t, err)
+		require.NoError(t, conn.Login("u", "x"))
+		r := strings.NewReader("content")
+		require.Error(t, conn.Stor("a", r))
+		err = conn.Stor("b", r)
+		assert.NoError(t, err)
+		assert.Equal(t, "content", stored["b"], "far %v", far)
+		_ = conn.Quit()
+	}
+}
+
+// The server answers what is asked at the end of a download before its 226.
+func TestAServerThatAnswersOutOfTurnIsNotAskedAheadAgain(t *testing.T) {
+	srv := script(t, func(s *scriptedSession, verb, arg string) bool {
+		switch verb {
+		case "MDTM":
+			s.say("213 20260101000000")
+		case "SIZE":
+			s.say("213 4")
+		case "EPSV":
+			if s.passive != nil {
+				_ = s.passive.Close()
+			}
+			s.passive, _ = net.Listen("tcp", "127.0.0.1:0")
+			s.say("229 Entering Extended Passive Mode (|||%d|)", s.passive.Addr().(*net.TCPAddr).Port)
+		case "RETR":
+			s.say("150 Go.")
+			conn, err := s.passive.Accept()
+			if err != nil {
+				return true
+			}
+			_, _ = io.WriteString(conn, "text")
+			_ = conn.Close()
+			time.AfterFunc(100*time.Millisecond, func() { s.say("226 Done.") })
+		default:
+			return false
+		}
+		return true
+	})
+	c := srv.client(t, faraway)
+	for i := range 8 {
+		var b bytes.Buffer
+		_, err := c.Retr(context.Background(), "a", &b)
+		if assert.NoError(t, err, i) {
+			assert.Equal(t, "text", b.String())
+		}
+	}
+	s := c.Stats()
+	assert.LessOrEqual(t, s.Attempts, int64(8+1))
+}
+
+// The server takes a command before its 226 for the end of the transfer.
+func TestAServerThatIsInterruptedByACommandIsNotAskedAheadAgain(t *testing.T) {
+	var srv *scripted
+	srv = script(t, func(s *scriptedSession, verb, arg string) bool {
+		switch verb {
+		case "MDTM":
+			s.say("213 20260101000000")
+		case "SIZE":
+			s.say("213 4")
+		case "RETR":
+			s.say("150 Go.")
+			conn, err := s.passive.Accept()
+			if err != nil {
+				return true
+			}
+			_, _ = io.WriteString(conn, "text")
+			_ = conn.Close()
+			_ = s.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+			one := make([]byte, 6) // the command; it is dealt with afterwards
+			if n, _ := io.ReadFull(s.Conn, one); n > 0 {
+				_ = s.SetReadDeadline(time.Time{})
+				s.say("426 Aborted by a command.")
+				l := s.passive
+				s.say("229 Entering Extended Passive Mode (|||%s|)", l.Addr().String()[strings.LastIndex(l.Addr().String(), ":")+1:])
+				return true
+			}
+			_ = s.SetReadDeadline(time.Time{})
+			s.say("226 Done.")
+		default:
+			return false
+		}
+		return true
+	})
+	c := srv.client(t, faraway)
+	for i := range 8 {
+		var b bytes.Buffer
+		_, err := c.Retr(context.Background(), "a", &b)
+		assert.NoError(t, err, i)
+	}
+	assert.LessOrEqual(t, c.Stats().Attempts, int64(8+2))
+}
+
+// The ftp package hands over a line of 4 KiB without its end.
+func TestANameThatFillsTheLineIsSent(t *testing.T) {
+	srv := script(t, func(s *scriptedSession, verb, arg string) bool {
+		switch verb {
+		case "SIZE":
+			s.say("213 4")
+		case "MDTM":
+			s.say("213 20260101000000")
+		case "RETR":
+			s.send("150 Go.", "text")
+		default:
+			return false
+		}
+		return true
+	})
+	c := srv.client(t, faraway, func(c *retry.Config) { c.Policy = policy.Policy{Attempts: 4, Initial: time.Millisecond} })
+	for _, n := range []int{4000, 4089, 4090, 4091, 4092, 4093} {
+		err := c.RetrFile(context.Background(), strings.Repeat("n", n), t.TempDir()+"/x")
+		if err != nil {
+			s := err.Error()
+			t.Errorf("%d: %s", n, s[max(0, len(s)-200):])
+		}
+	}
+}
+
+// Some servers say more in reply to MDTM than they should.
+func TestRepliesThatAreOddButHarmlessStayHarmless(t *testing.T) {
+	srv := script(t, func(s *scriptedSession, verb, arg string) bool {
+		switch verb {
+		case "FEAT":
+			s.say("211-Features:\r\n SIZE\r\n MDTM\r\n MFMT\r\n211 End")
+		case "MDTM":
+			s.say("213 2026-01-01 00:00:00")
+		case "SIZE":
+			s.say("213 4")
+		case "MFMT":
+			s.say("213 Modify=20260101000000; a")
+		case "STOR":
+			_ = s.receive()
+			s.say("226 Done.")
+		case "RETR":
+			s.send("150 Go.", "text")
+		default:
+			return false
+		}
+		return true
+	})
+	dir := t.TempDir()
+	local := filepath.Join(dir, "l")
+	require.NoError(t, os.WriteFile(local, []byte("text"), 0o600))
+	for _, far := range []bool{false, true} {
+		c := srv.client(t, func(c *retry.Config) {
+			c.Policy.Attempts = 4
+			if far {
+				faraway(c)
+			}
+		})
+		assert.NoError(t, c.StorFile(context.Background(), "a", local))
+		assert.NoError(t, c.StorFile(context.Background(), "a", local))
+		assert.NoError(t, c.RetrFile(context.Background(), "a", filepath.Join(dir, "m")), "far %v", far)
+	}
+}
+
+// Another file must not get the time of the one that was to be sent.
+func TestNoTimeIsGivenToAFileThatIsNotProven(t *testing.T) {
+	srv := script(t, func(s *scriptedSession, verb, arg string) bool {
+		switch verb {
+		case "FEAT":
+			s.say("211-Features:\r\n SIZE\r\n MDTM\r\n MFMT\r\n211 End")
+		case "SIZE":
+			s.say("213 3") // cut
+		case "MFMT":
+			s.say("213 Modify=20260101000000; a")
+		case "STOR":
+			_ = s.receive()
+			s.say("226 Done.")
+		default:
+			return false
+		}
+		return true
+	})
+	local := filepath.Join(t.TempDir(), "l")
+	require.NoError(t, os.WriteFile(local, []byte("text"), 0o600))
+	c := srv.client(t, faraway)
+	require.Error(t, c.StorFile(context.Background(), "a", local))
+	assert.Zero(t, count(srv.told(), "MFMT"))
+}
