@@ -41,9 +41,9 @@ func (t *transaction) attempt(ctx context.Context) error {
 
 // admit waits for the attempt's turn, no longer than the policy's Elapsed. The
 // AttemptTimeout begins after it (test:
-// TestAttemptTimeoutDoesNotIncludeTheWaitForAPlace).
+// TestTheWaitForAPlaceIsNoPartOfAnAttempt).
 func (t *transaction) admit(ctx context.Context) error {
-	t.op.turn = turn{began: t.start, fresh: t.fresh, failed: t.away}
+	t.op.turn = turn{began: t.start, fresh: t.fresh, failed: t.away, patience: t.policy.AttemptTimeout}
 	var end time.Time // zero = none
 	if t.policy.Elapsed > 0 {
 		var cancel context.CancelFunc

@@ -21,6 +21,7 @@ type decision struct {
 	redial  bool // at once, without counting the attempt
 	crowded bool // as redial, but first there must be a session to be had
 	away    bool // the server is away: the wait ends when it is back
+	unsent  bool // the attempt has sent nothing: another one adds nothing to the traffic
 	verdict transient.Verdict
 	command string
 }
@@ -66,7 +67,7 @@ func (t *transaction) decide(ctx context.Context, err error) decision {
 		d.stop, d.redial, d.crowded, d.verdict = false, true, true, t.classify(x, err)
 		return d
 	case errors.As(err, &shared):
-		d.verdict, d.command, d.away = shared.failure.verdict, shared.failure.command, true
+		d.verdict, d.command, d.away, d.unsent = shared.failure.verdict, shared.failure.command, true, true
 	case errors.As(err, &stated):
 		d.reason, d.verdict = stated.reason, t.classify(x, err)
 		return d
@@ -125,7 +126,7 @@ func (t *transaction) plan(ctx context.Context, d decision) decision {
 		d.reason = ErrDeadline
 		return d
 	}
-	if !t.budget.Spend() {
+	if !d.unsent && !t.budget.Spend() {
 		d.reason = ErrBudget
 		return d
 	}

@@ -37,6 +37,8 @@ type turn struct {
 	fresh  time.Time // a session that was opened before will not do; zero = any will
 	failed time.Time // when the attempt before failed of a server that is away; zero = it did not
 
+	patience time.Duration // its AttemptTimeout; 0 = none
+
 	idle  *session   // granted: a session that was idle
 	opens bool       // granted: the right to open one; it counts as being opened until leave
 	trial bool       // which is one more than the server is known to bear

@@ -30,6 +30,9 @@ type limit struct {
 	waits  *policy.Schedule
 	ended  time.Time // when a session was ended last: the server may be slow to free its place
 
+	refused time.Time // when it was refused last
+	heard   time.Time // when a session did well last: before, the server may as well be away
+
 	tightened time.Time // when it was lowered for want of data connections
 }
 
@@ -85,7 +88,7 @@ func (p *pool) crowd(now time.Time, t *turn, f failure) *Limit {
 	if number >= p.live && number < bears {
 		bears = number
 	}
-	if t.trial {
+	if t.trial && (f.command != "" || l.before == 0 || l.heard.After(l.refused)) {
 		l.before, l.next = 0, now.Add(l.every) // it was one more than the limit, which so is confirmed
 		return nil
 	}
@@ -101,7 +104,10 @@ func (p *pool) crowd(now time.Time, t *turn, f failure) *Limit {
 	if stop != policy.Continue {
 		wait = policy.DefaultMax
 	}
-	l.until = now.Add(wait)
+	l.until, l.refused = now.Add(wait), now
+	if t.trial {
+		l.next = l.until
+	}
 	switch {
 	case bears >= l.now, now.Sub(l.ended) < freed:
 		return nil // or it may not have noticed yet that one has gone
@@ -139,8 +145,11 @@ const freed = 2 * time.Second
 // MaxInstances and MaxConnectionRate; IIS); or is a login refused with which
 // others are logged in (some servers have no other words for it).
 func (p *pool) atLimit(s *session, f failure) bool {
-	if f.verdict.Reply != nil {
-		return f.command == "" || f.command == "USER" || f.command == "PASS"
+	if r := f.verdict.Reply; r != nil {
+		atLogin := f.command == "USER" || f.command == "PASS"
+		// A password that has changed meanwhile is not sent again and again.
+		wrong := f.verdict.Class == transient.Permanent && wrongPassword.MatchString(r.Msg)
+		return f.command == "" || atLogin && !wrong
 	}
 	return f.command == "" && s.wire.Reached() && (errors.Is(f.err, io.EOF) || errors.Is(f.err, syscall.ECONNRESET))
 }
@@ -161,6 +170,7 @@ func told(f failure) int {
 }
 
 var (
+	wrongPassword = regexp.MustCompile(`(?i)incorrect|invalid|password|authenticat`)
 	// number is one that stands by itself, not within an address or a word.
 	number = regexp.MustCompile(`(?:^|[\s(\["'=:<])([1-9][0-9]{0,3})(?:$|[\s)\]"',;:>]|\.(?:\s|$))`)
 	ofTime = regexp.MustCompile(`(?i)\b[0-9]+ *(?:s|secs?|seconds?|m|mins?|minutes?|h|hours?|days?|%)\b`)

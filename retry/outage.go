@@ -79,6 +79,10 @@ func (p *pool) failed(ctx context.Context, s *session, t *turn, err error) error
 	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), errAttemptTimeout) {
 		return err
 	}
+	var patience time.Duration
+	if ctx.Err() != nil {
+		patience = t.patience // no more is known than that it takes longer
+	}
 	x := s.wire.Exchange()
 	err = s.wire.Recover(err)
 	f := failure{verdict: classify(p.endpoint.cfg.Classifier, x, err), command: x.Command, err: err}
@@ -93,6 +97,7 @@ func (p *pool) failed(ctx context.Context, s *session, t *turn, err error) error
 	p.outage.note(now, f)
 	t.missed = f.verdict.Transient()
 	if p.live > 0 {
+		p.outage.final = false
 		return err // the others go on with the sessions that there are
 	}
 	if t.missed && !p.outage.on() && p.outage.dials == 1 {
@@ -109,7 +114,7 @@ func (p *pool) failed(ctx context.Context, s *session, t *turn, err error) error
 	}
 	// A refusal for good is that of all, too: a wrong password that each of
 	// them sends locks the account.
-	p.refuse(&together{err, f})
+	p.refuse(&together{err, f}, patience)
 	return err
 }
 
@@ -128,6 +133,10 @@ func (p *pool) hold(back time.Time) {
 	if o.pace == nil {
 		pace := own.Clone()
 		pace.Attempts, pace.Elapsed, pace.Jitter = -1, 0, -1
+		for class, own := range pace.Classes {
+			own.Attempts, own.Elapsed, own.Jitter = 0, 0, 0
+			pace.Classes[class] = own
+		}
 		o.pace = pace.Start(o.at)
 	}
 	wait, _ := o.pace.Next(o.at, o.last.verdict.Class, false, 0)

@@ -142,11 +142,17 @@ func (p *pool) shelve(s *session) bool {
 	if p.shut.Load() {
 		return false
 	}
+	p.limit.heard = time.Now()
+	p.rest(s)
+	return true
+}
+
+// rest adds an idle session. The caller holds mu.
+func (p *pool) rest(s *session) {
 	p.idle = append(p.idle, s)
 	if !p.watching {
 		p.watch(p.endpoint.cfg.IdleTimeout)
 	}
-	return true
 }
 
 // watch has expire run after d. The caller holds mu.
@@ -181,9 +187,15 @@ func (p *pool) expire() {
 	p.closing.Add(1)
 	p.mu.Unlock()
 	defer p.closing.Done()
+	var wg sync.WaitGroup // side by side, as close does: a server that is gone answers none
 	for _, s := range old {
-		p.retire(s)
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			p.retire(s)
+		}()
 	}
+	wg.Wait()
 }
 
 // retire ends an idle session. While it is being ended it still counts. Where
@@ -218,7 +230,7 @@ func (p *pool) close() {
 			timer.Stop()
 		}
 	}
-	p.refuse(errClosed())
+	p.refuse(errClosed(), 0)
 	old := p.idle
 	p.idle = nil
 	p.live -= len(old)

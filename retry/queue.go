@@ -63,6 +63,12 @@ func (p *pool) withdraw(w *waiter) bool {
 
 // leave implements keeper.
 func (p *pool) leave(t *turn, o outcome) {
+	var late []*session // the pool was closed meanwhile
+	defer func() {
+		for _, s := range late {
+			s.wire.Close()
+		}
+	}()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.inUse--
@@ -74,12 +80,18 @@ func (p *pool) leave(t *turn, o outcome) {
 		t.trial = false
 		p.limit.tried(time.Now())
 	}
-	if s := t.idle; s != nil { // granted and not used
-		t.idle = nil
-		p.idle = append(p.idle, s)
+	unused := t.room
+	if t.idle != nil { // granted and not used
+		unused = append(unused, t.idle)
 	}
-	p.idle = append(p.idle, t.room...)
-	t.room = nil
+	t.idle, t.room = nil, nil
+	if p.shut.Load() {
+		late, unused = unused, nil
+		p.live -= len(late)
+	}
+	for _, s := range unused {
+		p.rest(s)
+	}
 	if t.missed {
 		t.missed = false
 		p.hold(o.back)
@@ -149,6 +161,7 @@ func (p *pool) mayOpen() bool {
 
 // dispatch serves those who wait, as far as can be done. The caller holds mu.
 func (p *pool) dispatch() {
+	now := time.Now() // before anybody is refused for what is over a moment later
 	for i := 0; i < len(p.queue); {
 		w := p.queue[i]
 		switch {
@@ -161,25 +174,28 @@ func (p *pool) dispatch() {
 			i = len(p.queue)
 		}
 	}
-	p.wakeLater()
+	p.wakeLater(now)
 }
 
-// refuse ends the waiting of all with err. The caller holds mu.
-func (p *pool) refuse(err error) {
-	for _, w := range p.queue {
+// refuse ends the waiting of all with err; where it is the end of an
+// AttemptTimeout, patience, of those only that would not have waited longer. The
+// caller holds mu.
+func (p *pool) refuse(err error, patience time.Duration) {
+	p.queue = slices.DeleteFunc(p.queue, func(w *waiter) bool {
+		if patience > 0 && (w.turn.patience <= 0 || w.turn.patience > patience) {
+			return false
+		}
 		w.ready <- err
-	}
-	clear(p.queue)
-	p.queue = p.queue[:0]
+		return true
+	})
 }
 
 // wakeLater has the queue served again when something that it waits for is over
 // by then. The caller holds mu.
-func (p *pool) wakeLater() {
+func (p *pool) wakeLater(now time.Time) {
 	if len(p.queue) == 0 {
 		return
 	}
-	now := time.Now()
 	var at time.Time
 	soonest := func(t time.Time) {
 		if t.After(now) && (at.IsZero() || t.Before(at)) {

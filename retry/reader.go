@@ -84,12 +84,13 @@ func (r *reader) start(_ context.Context, s *session) error {
 // Read implements io.Reader.
 func (r *reader) Read(p []byte) (int, error) {
 	r.mu.Lock()
-	n, err := r.read(p)
-	r.mu.Unlock()
-	if r.closed.Load() {
-		r.endClosed() // Close has come while this was under way
-	}
-	return n, err
+	defer func() { // a hook of the caller's may panic
+		r.mu.Unlock()
+		if r.closed.Load() {
+			r.endClosed() // Close has come while this was under way
+		}
+	}()
+	return r.read(p)
 }
 
 func (r *reader) read(p []byte) (int, error) {

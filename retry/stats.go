@@ -16,7 +16,7 @@ type Stats struct {
 	Attempts   int64                     // attempts begun, first ones included
 	Failed     map[transient.Class]int64 // attempts that failed, by the class they failed of, those that were not replayed included
 	Replays    map[transient.Class]int64 // attempts that were replayed, by the class they failed of
-	Redials    int64                     // dead sessions replaced at once, not counted as attempts that failed
+	Redials    int64                     // dead sessions replaced at once, and attempts that found no room for one more; they do not count as failed
 	Dials      int64                     // control connections begun
 	Received   int64                     // bytes received on data connections
 	Sent       int64                     // bytes sent on data connections
