@@ -179,7 +179,7 @@ func newWalk(r *Runner, m Mirror, up bool) (*walk, error) {
 	w.source, w.goal = w.local, w.remote
 	if !up {
 		w.source, w.goal = w.remote, w.local
-		w.folds = w.root != nil && foldsCase(m.Local)
+		w.folds = w.root != nil && foldsCase(w.root, m.Local, m.DryRun || up)
 	}
 	return w, nil
 }

@@ -184,8 +184,20 @@ var (
 )
 
 // foldsCase reports whether a directory is in a file system that does not tell
-// upper and lower case apart: its own name with the case changed is the same.
-func foldsCase(dir string) bool {
+// upper and lower case apart: what is made in it is there in other letters, too.
+// Where nothing may be made (dry), its own name has to tell, which it cannot where
+// it has no letters, or another file system begins there.
+func foldsCase(root *os.Root, dir string, dry bool) bool {
+	const probe = ".ftpretry-case.part"
+	if !dry {
+		f, err := root.OpenFile(probe, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if err == nil {
+			_ = f.Close()
+			_, err = root.Lstat(strings.ToUpper(probe))
+			_ = root.Remove(probe)
+			return err == nil
+		}
+	}
 	whole, err := filepath.Abs(dir)
 	if err != nil {
 		return false
