@@ -110,8 +110,7 @@ func TestAServerThatAnswersOutOfTurnIsNotAskedAheadAgain(t *testing.T) {
 
 // The server takes a command before its 226 for the end of the transfer.
 func TestAServerThatIsInterruptedByACommandIsNotAskedAheadAgain(t *testing.T) {
-	var srv *scripted
-	srv = script(t, func(s *scriptedSession, verb, arg string) bool {
+	srv := script(t, func(s *scriptedSession, verb, arg string) bool {
 		switch verb {
 		case "MDTM":
 			s.say("213 20260101000000")

@@ -19,9 +19,8 @@ type failure struct {
 
 // outage is what a pool knows of a server that lets nobody in. While it lasts,
 // one attempt at a time tries to open a session; when it fails, it has failed for
-// all that are waiting, and nobody tries again before that attempt's own wait is
-// over. With none waiting it is no more than a memory: the next attempt tries at
-// once.
+// all that are waiting, and nobody tries again for a while: see hold. With none
+// that tries again it is no more than a memory: the next attempt tries at once.
 type outage struct {
 	since time.Time // zero = the server is not away
 	last  failure
