@@ -25,6 +25,7 @@ type outage struct {
 	since time.Time // zero = the server is not away
 	last  failure
 	at    time.Time // of the last
+	first time.Time // of one that was taken for an accident; zero = none was
 	dials int
 	until time.Time     // nobody tries before
 	over  chan struct{} // closed when the server is there again
@@ -48,8 +49,11 @@ func (o *outage) fell() *Down {
 		return nil
 	}
 	o.since, o.over = o.at, make(chan struct{})
-	if !o.lost.IsZero() {
+	switch {
+	case !o.lost.IsZero():
 		o.since = o.lost
+	case !o.first.IsZero():
+		o.since = o.first
 	}
 	return &Down{Since: o.since, Verdict: o.last.verdict, Err: o.last.err}
 }
@@ -101,7 +105,7 @@ func (p *pool) failed(ctx context.Context, s *session, t *turn, err error) error
 	}
 	if t.missed && !p.outage.on() && p.outage.dials == 1 {
 		// It may be an accident: another one tries at once.
-		t.missed = false
+		t.missed, p.outage.first = false, now
 		return err
 	}
 	if t.missed {

@@ -2,6 +2,7 @@ package batch_test
 
 import (
 	"bytes"
+	"errors"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -169,6 +170,11 @@ func TestADamagedJournalIsRefusedOrRight(t *testing.T) {
 		right++
 		require.NoError(t, unreadable, seed)
 		rep, err := (&batch.Runner{Client: c, Journal: j}).Run(t.Context(), slices.Values(jobs))
+		if errors.Is(err, batch.ErrJournalFailed) {
+			refused++ // what only a write has met, which bbolt did not survive: the run has ended, and said so
+			require.NoError(t, j.Close())
+			continue
+		}
 		require.NoError(t, err, seed)
 		require.Equal(t, batch.Counts{Total: 100, Skipped: 99, Done: 1}, rep.Jobs, seed)
 		require.NoError(t, j.Close())

@@ -81,7 +81,8 @@ func outagesAgree(t *testing.T, n *night.Night, was night.Record, rep *batch.Rep
 			told += max(0, min(d.To, o.To)-max(d.From, o.From))
 		}
 	}
-	assert.Greater(t, told, down*8/10, "of %v that the server was down", down)
+	// Two seconds at a time, which are noticed only when somebody wants a session.
+	assert.Greater(t, told, down*4/10, "of %v that the server was down", down)
 	const onTheWay = 100 * time.Millisecond
 	login := "CONNECT AUTH PBSZ PROT USER PASS FEAT OPTS TYPE QUIT"
 	for _, e := range n.Log() {
