@@ -33,13 +33,15 @@ var accountOnce = sync.OnceValues(func() (login, error) {
 	return who, err
 })
 
-// account returns the one account of this run. Its password is new in each run and never leaves it.
+// account returns an account of this run. Its password is new in each run and never leaves it. Its name is new for each
+// server: pure-ftpd counts the sessions of a user (-y) over all its servers on the machine, which share a scoreboard.
 func account(t testing.TB) login {
 	t.Helper()
 	who, err := accountOnce()
 	if err != nil {
 		t.Fatalf("cannot hash a password: install openssl (%v)", err)
 	}
+	who.name += strings.ToLower(rand.Text()[:8])
 	return who
 }
 
