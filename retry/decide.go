@@ -182,8 +182,8 @@ func doubtful(x wire.Exchange, err error, command string) bool {
 // stale reports whether the attempt met nothing but the end of a session that
 // had been idle: it is made again at once and not counted.
 func (t *transaction) stale(x wire.Exchange, v transient.Verdict) bool {
-	if t.session == nil || !t.session.reused || !x.First || t.advanced {
-		return false
+	if t.session == nil || !t.session.reused || !x.First || x.Begun || t.advanced {
+		return false // a transfer that was begun was begun by a live session, whose port was asked for ahead
 	}
 	if v.Reply != nil {
 		// Pushed while it was idle, where that could not be seen before.
