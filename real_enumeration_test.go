@@ -120,7 +120,7 @@ func realEnumerate(t *testing.T, stand realStand, operations []operation, far bo
 	for _, s := range seats[1:] {
 		workers.Go(func() {
 			for c := range work {
-				if problem := realSurvive(t, stand, s, c); problem != "" {
+				if problem := realSurvive(t, stand, s, c, far); problem != "" {
 					failures.Add(1)
 					t.Errorf("%s: %s: %s %d, %s: %s", stand.name, c.op.name, c.step.verb, c.step.nth, c.name, problem)
 				}
@@ -228,7 +228,7 @@ func stepsOf(commands []string) (steps []step) {
 }
 
 // realSurvive runs one case and returns what went wrong.
-func realSurvive(t *testing.T, stand realStand, s *ftpd.Server, c realCase) string {
+func realSurvive(t *testing.T, stand realStand, s *ftpd.Server, c realCase, far bool) string {
 	proxy, cfg, err := realBed(t, s, c.far, c.fault)
 	if err != nil {
 		return err.Error()
@@ -250,7 +250,7 @@ func realSurvive(t *testing.T, stand realStand, s *ftpd.Server, c realCase) stri
 		problem = fmt.Sprintf("failed: %v; %s", err, left)
 	case left != "":
 		problem = "FALSE SUCCESS: " + left
-	case proxy.Pending() > 0:
+	case proxy.Pending() > 0 && !far: // how many ports are asked for ahead is a matter of the machine's speed
 		problem = "the fault never acted"
 	case took > 20*time.Second:
 		problem = "took " + took.String()

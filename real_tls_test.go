@@ -137,7 +137,9 @@ func TestRealAServerThatWantsACertificateIsToldOfNoOther(t *testing.T) {
 				err := realClient(t, cfg).Stor(realContext(t), "/new", retry.Bytes([]byte(body)))
 				require.ErrorIs(t, err, retry.ErrPermanent, s.Log())
 				require.ErrorContains(t, err, want)
-				assert.Equal(t, 1, seen.attempts())
+				if version == tls.VersionTLS12 {
+					assert.Equal(t, 1, seen.attempts())
+				} // else the refusal comes after the client's handshake, and a reset behind it may overtake it
 				assert.Empty(t, harvestReal(t, s))
 			}, ftpd.PureFTPd, ftpd.Pyftpdlib) // they demand none
 		})
