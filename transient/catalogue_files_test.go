@@ -128,6 +128,8 @@ func TestLoginsAndSecurityPolicies(t *testing.T) {
 		"vsftpd has no port left":                   {"500 OOPS: vsf_sysutil_bind", "PASV", "", Overload},
 		"vsftpd's parent has no port left":          {"500 OOPS: priv_sock_get_int", "PASV", "", Overload},
 		"vsftpd lost its child":                     {"500 OOPS: child died", "NOOP", "", Overload},
+		"vsftpd's parent is gone":                   {"500 OOPS: priv_sock_send_cmd", "PASV", "", Overload},
+		"vsftpd's parent is gone, seen later":       {"500 OOPS: priv_sock_get_cmd", "PASV", "", Overload},
 		"vsftpd finds no home":                      {"500 OOPS: cannot change directory:/home/none", "PASS", "", Permanent},
 		"vsftpd wants TLS to log in":                {"530 Non-anonymous sessions must use encryption.", "USER", "", Permanent},
 		"vsftpd wants TLS for data":                 {"522 Data connections must be encrypted.", "RETR", "a", Permanent},

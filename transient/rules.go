@@ -97,8 +97,8 @@ var busyRules = []Rule{
 var loadRules = []Rule{
 	{Code: 425, Command: "PASV EPSV", Text: "ports are busy|internal error|pasv:|epsv:|address already in use|temporarily unavailable", Class: Overload, Reason: "no free port for data at the moment (pure-ftpd, proftpd)"},
 	{Code: 425, Text: "ports are busy|cannot prepare for data connection|too many open files", Class: Overload, Reason: "no free port for data at the moment (pure-ftpd, FileZilla)"},
-	{Code: 500, Text: "oops: vsf_sysutil_bind|oops: priv_sock_get", Class: Overload, Reason: "no free port for data at the moment (vsftpd)"},
-	{Code: 500, Text: "oops: child died", Class: Overload, Reason: "the server's process for this session died (vsftpd)"},
+	{Code: 500, Text: "oops: vsf_sysutil_bind|oops: priv_sock_get_int", Class: Overload, Reason: "no free port for data at the moment (vsftpd)"},
+	{Code: 500, Text: "oops: child died|oops: priv_sock_", Class: Overload, Reason: "a process of the server's for this session died (vsftpd)"},
 	{Code: 421, Text: "data timeout|data connection timed out|data channel timed out", Class: DataChannel, Reason: "the data connection stood still (vsftpd, pyftpdlib)"},
 	{Code: 421, Text: "service not available", Class: Overload, Reason: "RFC 959's words for a server on its way down; vsftpd says them also to clients it never admits"},
 	{Code: 421, Text: fullHouse, Class: Overload, Reason: "the server is full for now"},
