@@ -152,6 +152,10 @@ func (c *Client) removeTemp(ctx context.Context, a *atomicUpload, err error) err
 		e.Err = &final{reason: ErrOutcomeUnknown, err: fmt.Errorf("%w (whole upload may be left as %s)", e.Err, a.temp)}
 		return e
 	}
+	if errors.Is(err, ErrLogin) { // which the removal would try again
+		e.Err = fmt.Errorf("%w (left behind: %s)", e.Err, a.temp)
+		return e
+	}
 	tidy, cancel := tidyContext(ctx)
 	defer cancel()
 	if left := c.tidier().do(tidy, removing("DELE", a.temp)); left != nil && !missing(left) {

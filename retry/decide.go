@@ -22,6 +22,7 @@ type decision struct {
 	crowded bool // as redial, but first there must be a session to be had
 	away    bool // the server is away: the wait ends when it is back
 	unsent  bool // the attempt has sent nothing: another one adds nothing to the traffic
+	barred  bool // there was no session to be had, for good
 	verdict transient.Verdict
 	command string
 }
@@ -93,7 +94,7 @@ func (t *transaction) decide(ctx context.Context, err error) decision {
 		return d
 	}
 	if !d.verdict.Transient() || t.same.hopeless(x, &d.verdict, t.advanced) {
-		d.reason = ErrPermanent
+		d.reason, d.barred = ErrPermanent, !t.ran
 		return d
 	}
 	if t.op.again != nil {
@@ -103,6 +104,14 @@ func (t *transaction) decide(ctx context.Context, err error) decision {
 		}
 	}
 	return t.plan(ctx, d)
+}
+
+// outside is err of an attempt that had no session.
+func (d *decision) outside(err error) error {
+	if (failure{verdict: d.verdict, command: d.command}).atLogin() {
+		return &final{reason: ErrLogin, err: err}
+	}
+	return &final{reason: ErrNoSession, err: err}
 }
 
 // plan asks the policy for the wait, and the context whether there is time

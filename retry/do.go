@@ -205,6 +205,9 @@ func (t *transaction) end(ctx context.Context, err error, d decision) error {
 	if t.op.unknown && !errors.Is(err, ErrOutcomeUnknown) {
 		err = &final{reason: ErrOutcomeUnknown, err: err}
 	}
+	if d.barred {
+		err = d.outside(err)
+	}
 	err = &Error{
 		Op: t.op.verb, Path: t.op.path, Attempts: t.number, Elapsed: elapsed,
 		Verdict: d.verdict, Reason: d.reason, Err: err,

@@ -26,6 +26,14 @@ var (
 	ErrIncomplete     = errors.New("transfer incomplete")
 )
 
+// What an [Error] whose Reason is [ErrPermanent] also matches when it is not the
+// operation that failed, but the session for it: the next one will fail of the
+// same.
+var (
+	ErrNoSession = errors.New("no session can be opened")
+	ErrLogin     = fmt.Errorf("user or password refused: %w", ErrNoSession) // trying again locks accounts
+)
+
 // Mistakes in the use of a Client or Conn, found by errors.Is in an [Error]
 // whose Reason is [ErrPermanent]. Nothing was sent to the server.
 var (

@@ -146,10 +146,9 @@ const freed = 2 * time.Second
 // others are logged in (some servers have no other words for it).
 func (p *pool) atLimit(s *session, f failure) bool {
 	if r := f.verdict.Reply; r != nil {
-		atLogin := f.command == "USER" || f.command == "PASS"
 		// A password that has changed meanwhile is not sent again and again.
 		wrong := f.verdict.Class == transient.Permanent && wrongPassword.MatchString(r.Msg)
-		return f.command == "" || atLogin && !wrong
+		return f.command == "" || f.atLogin() && !wrong
 	}
 	return f.command == "" && s.wire.Reached() && (errors.Is(f.err, io.EOF) || errors.Is(f.err, syscall.ECONNRESET))
 }

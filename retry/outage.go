@@ -17,6 +17,11 @@ type failure struct {
 	err     error
 }
 
+// atLogin reports whether the server was asked for a login and has answered.
+func (f failure) atLogin() bool {
+	return f.verdict.Reply != nil && (f.command == "USER" || f.command == "PASS")
+}
+
 // outage is what a pool knows of a server that lets nobody in. While it lasts,
 // one attempt at a time tries to open a session; when it fails, it has failed for
 // all that are waiting, and nobody tries again for a while: see hold. With none
@@ -99,9 +104,12 @@ func (p *pool) failed(ctx context.Context, s *session, t *turn, err error) error
 	}
 	p.outage.note(now, f)
 	t.missed = f.verdict.Transient()
-	if p.live > 0 {
-		p.outage.final = false
-		return err // the others go on with the sessions that there are
+	if p.live > 0 { // the others go on with the sessions that there are
+		p.outage.final = f.atLogin() && !t.missed
+		if p.outage.final {
+			p.refuse(&together{err, f}, patience)
+		}
+		return err
 	}
 	if t.missed && !p.outage.on() && p.outage.dials == 1 {
 		// It may be an accident: another one tries at once.
@@ -159,9 +167,12 @@ func (p *pool) hold(back time.Time) {
 func (p *pool) known(t *turn) error {
 	o := &p.outage
 	switch now := time.Now(); {
+	case o.final && !t.began.After(o.at):
+		if p.live > 0 && p.usable(t) >= 0 {
+			return nil
+		}
 	case p.live > 0 || !o.on() && !o.final:
 		return nil
-	case o.final && !t.began.After(o.at):
 	case t.failed.IsZero() || !o.at.After(t.failed) || now.Sub(o.at) > now.Sub(t.failed)/recent:
 		return nil
 	}

@@ -48,6 +48,7 @@ func perform(t terminal, s *settings, strange []string, do work) (status int, er
 	began := time.Now()
 	if err := knock(ctx, client, s.deadline.Time); err != nil {
 		tell.remark("nothing was run: %v", err)
+		tell.remark("what to do: %s", batch.Result{State: batch.Failed, Err: err}.Next())
 		if s.html != "" { // or the page of an earlier night would be taken for that of this one
 			page := &batch.Report{Server: client.Addr(), Started: began, Took: time.Since(began), Workers: runner.Workers, Stopped: "nothing was run: " + err.Error()}
 			if err := writePage(s.html, page); err != nil {

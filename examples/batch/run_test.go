@@ -143,6 +143,7 @@ func TestAWrongPasswordIsSentOnce(t *testing.T) {
 	status, _, errs := ran(t, dir, join([]string{"run"}, to(srv), []string{"list"})...)
 	require.Equal(t, someFailed, status)
 	require.Contains(t, errs, "nothing was run: login at "+srv.Addr()+": permanent failure: 530")
+	require.Contains(t, errs, "what to do: check user and password")
 	passwords := 0
 	for _, command := range srv.Commands() {
 		if strings.HasPrefix(command, "PASS") {

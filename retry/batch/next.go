@@ -2,6 +2,7 @@ package batch
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io/fs"
 	"net"
@@ -13,11 +14,11 @@ import (
 	"github.com/ftpretry/ftpretry/transient"
 )
 
-// next says what a person does about a job that ended failed or unknown; "" for
+// Next says what a person does about a job that ended failed or unknown; "" for
 // any other. Whatever it says, running the job again is safe: a journal knows
 // what is done. The order is that of a decision: the caller's own fault outranks
 // the reply, the reply outranks the symptom.
-func next(r Result) string {
+func (r Result) Next() string {
 	if r.State == Unknown {
 		return unsure[r.Kind]
 	}
@@ -32,6 +33,8 @@ func next(r Result) string {
 		return local
 	}
 	switch {
+	case errors.Is(r.Err, retry.ErrLogin):
+		return adviceLogin
 	case errors.Is(r.Err, context.Canceled):
 		return "run it again: the run was interrupted before this job had ended"
 	case errors.Is(r.Err, retry.ErrDeadline), errors.Is(r.Err, context.DeadlineExceeded):
@@ -55,12 +58,18 @@ func next(r Result) string {
 	if reply := failed.Verdict.Reply; reply != nil {
 		return nextOfReply(r.Kind, reply)
 	}
+	var untrusted *tls.CertificateVerificationError
+	if errors.As(r.Err, &untrusted) {
+		return "trust the authority that has signed the server's certificate, or have the server's operator put the certificate right"
+	}
 	var name *net.DNSError
 	if errors.As(r.Err, &name) {
 		return "check the server's address: there is no host of this name"
 	}
 	return "run it again when the cause that the error names is gone"
 }
+
+const adviceLogin = "check user and password, and whether the account is locked, then run it again"
 
 // advised is an error of which it is known what to do about it.
 type advised struct {
@@ -110,7 +119,7 @@ func nextHere(err error) string {
 func nextOfReply(kind Kind, reply *textproto.Error) string {
 	switch reply.Code {
 	case 430, 530, 532:
-		return "check user and password, and whether the account is locked"
+		return adviceLogin
 	case 452, 552:
 		return "free space on the server, or have the account's quota raised, then run it again"
 	case 553:

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -66,11 +67,13 @@ func TestEveryProblemSaysWhatToDoNext(t *testing.T) {
 		"a server that keeps too little is looked at":       {Upload, Failed, bare(retry.ErrIncomplete, nil, 0), "disk space and log"},
 		"a budget that is spent waits for the server":       {Upload, Failed, bare(retry.ErrBudget, nil, transient.Busy), "server is well"},
 		"a host that is not there is checked":               {Upload, Failed, bare(retry.ErrPermanent, &net.DNSError{Err: "no such host", IsNotFound: true}, transient.Permanent), "address"},
+		"a refused login outranks what became of it":        {Upload, Failed, bare(retry.ErrPermanent, fmt.Errorf("%w, %w", context.Canceled, retry.ErrLogin), transient.Permanent), "password"},
+		"a certificate nobody trusts is put right":          {Upload, Failed, bare(retry.ErrPermanent, &tls.CertificateVerificationError{Err: errors.New("unknown authority")}, transient.Permanent), "trust the authority"},
 		"an error of another package points to itself":      {Upload, Failed, errors.New("x"), "the error names"},
 	} {
 		t.Run(told, func(t *testing.T) {
 			t.Parallel()
-			got := next(Result{Job: Job{Kind: c.kind}, State: c.state, Err: c.err})
+			got := Result{Job: Job{Kind: c.kind}, State: c.state, Err: c.err}.Next()
 			if c.want == "" {
 				assert.Empty(t, got)
 				return

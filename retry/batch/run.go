@@ -223,16 +223,23 @@ func (n *run) tell(res Result) {
 	n.mind(res.Err)
 }
 
-// mind counts failures of a server that stays away.
+// mind thinks about what a failure says of the server: whether it stays away, or
+// has refused the login.
 func (n *run) mind(err error) {
 	var failure *retry.Error
-	if !errors.As(err, &failure) || n.GiveUp < 0 {
+	switch {
+	case !errors.As(err, &failure):
+		return
+	case errors.Is(err, retry.ErrLogin):
+		n.stop(fmt.Errorf("%w: %w: %s", ErrLogin, failure.Err, adviceLogin))
+		return
+	case n.GiveUp < 0:
 		return
 	}
 	class := failure.Verdict.Class
 	n.mu.Lock()
 	switch {
-	case class == transient.Network || class == transient.Overload:
+	case class == transient.Network || class == transient.Overload || errors.Is(err, retry.ErrNoSession):
 		n.away++
 	case failure.Verdict.Reply != nil:
 		n.away = 0 // it is there, and answers

@@ -17,6 +17,7 @@ var (
 	ErrFirstError = errors.New("stopped at the first job that was not done")
 	ErrServerDown = errors.New("server stays away")
 	ErrDeadline   = errors.New("run's deadline is over")
+	ErrLogin      = errors.New("server refused the login") // it is not tried again for other jobs, which could lock the account
 )
 
 const (
@@ -51,8 +52,10 @@ type Runner struct {
 
 	// GiveUp is how many jobs in a row, with none done in between, must have
 	// failed of the network or of an overloaded server, each after all the
-	// attempts of the policy, for the server to count as staying away: the run
-	// ends then. 0 = twice as many as workers, 4 at least; < 0 = never.
+	// attempts of the policy, or of a server that lets nobody in for good, for
+	// the server to count as staying away: the run ends then. 0 = twice as many
+	// as workers, 4 at least; < 0 = never. A user or password that was refused
+	// ends the run at once.
 	GiveUp int
 
 	// Deadline is when the run ends: no job begins after it. Zero = none.

@@ -143,6 +143,11 @@ func TestARunEndsAsItIsTold(t *testing.T) {
 			change: alone,
 			want:   want{map[batch.State]int64{batch.Failed: 4, batch.NotRun: count - 4}, 8 * time.Second, batch.ErrServerDown},
 		},
+		"a server that lets nobody in, for good, is away": {
+			fault:  retrytest.Fault{On: retrytest.Connect, Reply: "500 Go away.", Control: retrytest.FIN, Times: -1},
+			change: alone,
+			want:   want{map[batch.State]int64{batch.Failed: 4, batch.NotRun: count - 4}, 0, batch.ErrServerDown},
+		},
 		"a server that refuses each file is there": {
 			fault: retrytest.Fault{On: "STOR", Reply: "553 No.", Times: -1},
 			want:  want{map[batch.State]int64{batch.Failed: count}, 0, nil},

@@ -154,7 +154,7 @@ func (r Result) entry(started time.Time) Entry {
 	}
 	if r.Err != nil {
 		e.Error = brief(r.Err.Error())
-		e.Next = next(r)
+		e.Next = r.Next()
 	}
 	if !r.Began.IsZero() {
 		e.Began = r.Began.Sub(started)

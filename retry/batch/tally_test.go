@@ -58,7 +58,7 @@ func TestATallyCountsEachJobByHowItEnded(t *testing.T) {
 	assert.Equal(t, 2*time.Second, r.Waited)
 	assert.Equal(t, time.Minute, r.Took)
 	require.Len(t, r.Problems, 3)
-	assert.Equal(t, Entry{Kind: Upload, Remote: "/f3", Local: "f", State: Failed, Error: "x", Next: next(ended(3, func(r *Result) { r.State, r.Err = Failed, errors.New("x") })), Attempts: 1, Took: time.Second}, r.Problems[0])
+	assert.Equal(t, Entry{Kind: Upload, Remote: "/f3", Local: "f", State: Failed, Error: "x", Next: ended(3, func(r *Result) { r.State, r.Err = Failed, errors.New("x") }).Next(), Attempts: 1, Took: time.Second}, r.Problems[0])
 	assert.Equal(t, Kind(0), r.Problems[2].Kind, "which its JSON form could not name")
 	assert.Len(t, r.Bars, 5, "of jobs that a worker had")
 	assert.Len(t, r.Slowest, 5)
