@@ -40,7 +40,11 @@ type parcel struct {
 	half bool // the end of one direction
 }
 
-func lag(conn net.Conn) *lagging {
+func lag(conn net.Conn) *lagging { return linger(conn, 0) }
+
+// linger makes 226, and what comes after it, be late: of a server that waits for
+// the end of a data connection to be acknowledged (vsftpd, by SO_LINGER).
+func linger(conn net.Conn, late time.Duration) *lagging {
 	l := &lagging{Conn: conn, out: make(chan parcel, 1000), in: make(chan parcel, 1000), closed: make(chan struct{})}
 	go func() {
 		for p := range l.out {
@@ -58,7 +62,12 @@ func lag(conn net.Conn) *lagging {
 		for {
 			b := make([]byte, 4096)
 			n, err := conn.Read(b)
-			l.in <- parcel{time.Now().Add(trip / 2), b[:n], err, false}
+			due := time.Now().Add(trip / 2)
+			if i := bytes.Index(b[:n], []byte("226 ")); i >= 0 {
+				l.in <- parcel{due, b[:i:i], nil, false}
+				due, b, n = due.Add(late), b[i:], n-i
+			}
+			l.in <- parcel{due, b[:n], err, false}
 			if err != nil {
 				return
 			}
@@ -104,21 +113,21 @@ func (l *lagging) SetDeadline(time.Time) error      { return errors.ErrUnsupport
 func (l *lagging) SetReadDeadline(time.Time) error  { return errors.ErrUnsupported }
 func (l *lagging) SetWriteDeadline(time.Time) error { return errors.ErrUnsupported }
 
-// overLongLine makes connections that take a round trip, and lag.
-func overLongLine(dial dialer) dialer {
+// overLongLine makes connections that take a round trip, and lag; 226 is late.
+func overLongLine(dial dialer, late time.Duration) dialer {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := distant(dial)(ctx, network, addr)
 		if err != nil {
 			return nil, err
 		}
-		return lag(conn), nil
+		return linger(conn, late), nil
 	}
 }
 
 // TestRoundTripsOfASmallFile counts what a file costs on a long line where
 // others went before it, exactly, in virtual time. Bare connections of the ftp
 // package need 3 round trips for a download and 4 for an upload against this
-// server, neither of them verified.
+// server, neither of them verified, and one more each where its 226 is late.
 func TestRoundTripsOfASmallFile(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -131,33 +140,35 @@ func TestRoundTripsOfASmallFile(t *testing.T) {
 		{"download to a file, size and time asked for", 3, func(t *testing.T, c *retry.Client) error {
 			return c.RetrFile(t.Context(), "/dir/one", t.TempDir()+"/local")
 		}},
-		{"upload, verified, its time set when it is", 4, func(t *testing.T, c *retry.Client) error {
+		{"upload, verified, its time set when it is", 3, func(t *testing.T, c *retry.Client) error {
 			return uploads(t.Context(), t, c, "/new")
 		}},
 		{"atomic upload, verified, its time set, renamed", 3, func(t *testing.T, c *retry.Client) error {
 			return uploads(t.Context(), t, c.WithUpload(retry.Atomic), "/new")
 		}},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				srv, cfg := bed(t, false)
-				plant(t, srv, before())
-				cfg.Dial = overLongLine(cfg.Dial)
-				client, err := retry.New(cfg)
-				require.NoError(t, err)
-				defer client.Close()
-				for range 3 { // to find out what the server bears
-					require.NoError(t, c.run(t, client))
-				}
-				const files = 10
-				began := time.Now()
-				for range files {
-					require.NoError(t, c.run(t, client))
-				}
-				assert.LessOrEqual(t, float64(time.Since(began))/float64(trip)/files, c.most)
-				assert.EqualValues(t, 1, client.Stats().Dials)
+		for how, late := range map[string]time.Duration{"226 at once": 0, "226 late": trip} {
+			t.Run(c.name+", "+how, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					srv, cfg := bed(t, false)
+					plant(t, srv, before())
+					cfg.Dial = overLongLine(cfg.Dial, late)
+					client, err := retry.New(cfg)
+					require.NoError(t, err)
+					defer client.Close()
+					for range 3 { // to find out what the server bears
+						require.NoError(t, c.run(t, client))
+					}
+					const files = 10
+					began := time.Now()
+					for range files {
+						require.NoError(t, c.run(t, client))
+					}
+					assert.LessOrEqual(t, float64(time.Since(began))/float64(trip)/files, c.most)
+					assert.EqualValues(t, 1, client.Stats().Dials)
+				})
 			})
-		})
+		}
 	}
 }
 
@@ -225,17 +236,17 @@ func TestAServerThatDoesNotBearWhatIsSentAheadIsServedWithoutIt(t *testing.T) {
 type hasty struct {
 	net.Conn
 	met   *atomic.Int32
-	last  string
+	busy  bool // with a transfer
 	reply []byte
 }
 
 func (h *hasty) Write(p []byte) (int, error) {
-	if last := h.last; string(p) == "EPSV\r\n" && last == "RETR" {
+	if h.busy {
 		h.met.Add(1)
-		h.reply = []byte("503 Bad sequence of commands.\r\n")
+		h.reply = bytes.Repeat([]byte("503 Bad sequence of commands.\r\n"), bytes.Count(p, []byte("\n")))
 		return len(p), nil
 	}
-	h.last, _, _ = strings.Cut(strings.TrimSpace(string(p)), " ")
+	h.busy = bytes.HasPrefix(p, []byte("RETR ")) || bytes.HasPrefix(p, []byte("STOR "))
 	return h.Conn.Write(p)
 }
 
@@ -244,31 +255,122 @@ func (h *hasty) Read(p []byte) (int, error) {
 		h.reply = h.reply[n:]
 		return n, nil
 	}
-	return h.Conn.Read(p)
+	n, err := h.Conn.Read(p)
+	h.busy = h.busy && !bytes.Contains(p[:n], []byte("226 "))
+	return n, err
 }
 
-func TestAServerThatAnswersDuringATransferIsNotAskedForAPortThen(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		srv, cfg := bed(t, false)
-		plant(t, srv, before())
-		var met atomic.Int32
-		dial := distant(cfg.Dial)
-		cfg.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
-			conn, err := dial(ctx, network, addr)
-			if err != nil {
-				return nil, err
-			}
-			if addr == srv.Addr() {
-				return &hasty{Conn: lag(conn), met: &met}, nil
-			}
-			return lag(conn), nil
-		}
-		c, err := retry.New(cfg)
-		require.NoError(t, err)
-		defer c.Close()
-		for range 10 {
-			require.NoError(t, fetches(t.Context(), c, "/dir/one", "1"))
-		}
-		assert.EqualValues(t, 2, met.Load())
-	})
+func TestAServerThatAnswersDuringATransferIsAskedNothingThen(t *testing.T) {
+	for name, run := range map[string]func(t *testing.T, c *retry.Client) error{
+		"download": func(t *testing.T, c *retry.Client) error { return fetches(t.Context(), c, "/dir/one", "1") },
+		"upload":   func(t *testing.T, c *retry.Client) error { return uploads(t.Context(), t, c, "/new") },
+		"atomic upload": func(t *testing.T, c *retry.Client) error {
+			return uploads(t.Context(), t, c.WithUpload(retry.Atomic), "/new")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv, cfg := bed(t, false)
+				plant(t, srv, before())
+				var met atomic.Int32
+				dial := distant(cfg.Dial)
+				cfg.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+					conn, err := dial(ctx, network, addr)
+					if err != nil {
+						return nil, err
+					}
+					if addr == srv.Addr() {
+						return &hasty{Conn: linger(conn, trip), met: &met}, nil
+					}
+					return lag(conn), nil
+				}
+				c, err := retry.New(cfg)
+				require.NoError(t, err)
+				defer c.Close()
+				for range 10 {
+					require.NoError(t, run(t, c))
+				}
+				assert.EqualValues(t, 2, met.Load())
+			})
+		})
+	}
+}
+
+// eager is a data connection behind something that does not bear content before
+// the server has agreed to take it.
+type eager struct {
+	net.Conn
+	agreed *atomic.Bool
+	met    *atomic.Int32
+	what   func(conn net.Conn, p []byte) (int, error)
+}
+
+func (e *eager) Write(p []byte) (int, error) {
+	if e.agreed.Load() {
+		return e.Conn.Write(p)
+	}
+	e.met.Add(1)
+	return e.what(e.Conn, p)
+}
+
+// CloseWrite implements the end of one direction.
+func (e *eager) CloseWrite() error { return e.Conn.(interface{ CloseWrite() error }).CloseWrite() }
+
+// Close never fails, as with a connection of TCP that the other side has reset.
+func (e *eager) Close() error { _ = e.Conn.Close(); return nil }
+
+// agreeing is the control connection that tells.
+type agreeing struct {
+	net.Conn
+	agreed *atomic.Bool
+}
+
+func (a *agreeing) Read(p []byte) (int, error) {
+	n, err := a.Conn.Read(p)
+	switch {
+	case bytes.Contains(p[:n], []byte("150 ")):
+		a.agreed.Store(true)
+	case bytes.Contains(p[:n], []byte("226 ")):
+		a.agreed.Store(false)
+	}
+	return n, err
+}
+
+// TestContentIsNotSentEarlyWhereThatIsNotBorne: whatever becomes of it, the files
+// arrive, and it is given up.
+func TestContentIsNotSentEarlyWhereThatIsNotBorne(t *testing.T) {
+	for name, what := range map[string]func(conn net.Conn, p []byte) (int, error){
+		"it gets lost":               func(_ net.Conn, p []byte) (int, error) { return len(p), nil },
+		"the connection is reset":    func(conn net.Conn, _ []byte) (int, error) { _ = conn.Close(); return 0, net.ErrClosed },
+		"it is cut off, not at once": func(conn net.Conn, p []byte) (int, error) { _ = conn.Close(); return len(p), nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv, cfg := bed(t, false)
+				var met atomic.Int32
+				var agreed atomic.Bool
+				dial := distant(cfg.Dial)
+				cfg.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+					conn, err := dial(ctx, network, addr)
+					switch {
+					case err != nil:
+						return nil, err
+					case addr == srv.Addr():
+						agreed.Store(false)
+						return &agreeing{conn, &agreed}, nil
+					}
+					return &eager{conn, &agreed, &met, what}, nil
+				}
+				c, err := retry.New(cfg)
+				require.NoError(t, err)
+				defer c.Close()
+				for range 5 {
+					require.NoError(t, uploads(t.Context(), t, c, "/new"))
+					require.NoError(t, uploads(t.Context(), t, c.WithUpload(retry.Atomic), "/newer"))
+				}
+				assert.Equal(t, map[string]string{"/new": brief, "/newer": brief}, harvest(t, srv))
+				assert.LessOrEqual(t, met.Load(), int32(2))
+			})
+		})
+	}
 }

@@ -34,19 +34,26 @@ func (s *session) aheadOfDownload(name string, dating, sizing bool) {
 }
 
 // ahead has what follows an upload to name sent together with the question for
-// its size: the port of the next transfer, and more. Its time goes with it only
-// where more says that the name is a temporary one, and so ours: another file must
-// not get it before the size has proven that this is the one.
-func (u *upload) ahead(s *session, name string, more ...string) {
-	if u.verify == VerifyNone || u.sum != nil || u.seam {
-		return // other questions come first
+// its size, where it is not under way already (questions).
+func (u *upload) ahead(s *session, name string) {
+	if lines := u.questions(s, name); len(lines) > 0 && !s.wire.Underway() {
+		s.wire.Follow(lines[1:]...)
 	}
-	var lines []string
-	if len(more) > 0 {
-		lines = s.timing(name, u.mtime)
+}
+
+// questions are what follows an upload to name: its size first, then the port of
+// the next transfer, and more. Its time goes with them only where it is followed by
+// more, for then the name is a temporary one, and so ours: another file must not get
+// it before the size has proven that this is the one.
+func (u *upload) questions(s *session, name string) []string {
+	if u.verify == VerifyNone || u.sum != nil || u.seam || u.verb != "STOR" {
+		return nil // other questions come first
 	}
-	lines = append(lines, s.wire.NextPort()...)
-	s.wire.Follow(append(lines, more...)...)
+	lines := []string{"SIZE " + name}
+	if len(u.then) > 0 {
+		lines = append(lines, s.timing(name, u.mtime)...)
+	}
+	return append(append(lines, s.wire.NextPort()...), u.then...)
 }
 
 // timing is the command by which the ftp package sets a file's time; nothing

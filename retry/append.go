@@ -30,7 +30,7 @@ func (a *appending) try(_ context.Context, s *session) error {
 			return err
 		}
 	}
-	err := a.send(s, a.progress, func(r io.Reader) error { return s.ftp.Append(a.path, r) })
+	err := a.send(s, a.path, a.progress, func(r io.Reader) error { return s.ftp.Append(a.path, r) })
 	if err != nil {
 		a.pending = a.pending || s.wire.Begun() || s.wire.Exchange().Unknown()
 		return err

@@ -35,7 +35,7 @@ func (a *atomicUpload) try(_ context.Context, s *session) error {
 		}
 	}
 	if !a.checked {
-		a.ahead(s, a.temp, "RNFR "+a.temp)
+		a.ahead(s, a.temp)
 		if err := a.check(s, a.temp, a.sent); err != nil {
 			return err
 		}
@@ -131,6 +131,7 @@ func (c *Client) storAtomic(ctx context.Context, u *upload) error {
 	if u.invalid = checkPath(a.temp); u.invalid == nil {
 		u.inherit(given)
 	}
+	u.then = []string{"RNFR " + a.temp}
 	u.effect = "" // nothing shows under the final name before the renaming
 	err := c.do(ctx, a)
 	if err == nil || !u.begun && !u.maybe || given.Keep && !errors.Is(err, ErrPermanent) {

@@ -27,6 +27,7 @@ type upload struct {
 	seam   bool  // and was built upon what an earlier attempt had sent
 	sum    *checksum
 	mtime  time.Time // to be given to the file; zero = none
+	then   []string  // commands that follow its check
 	left   bool      // what is there was sent by an upload of an earlier run
 	open   bool      // the attempt at hand has had its own 150
 	maybe  bool      // a command that opens a file was never answered
@@ -89,7 +90,7 @@ func (u *upload) store(s *session, name string) error {
 		return err
 	}
 	if at > 0 {
-		err := u.send(s, at, func(r io.Reader) error { return s.ftp.StorFrom(name, r, uint64(at)) })
+		err := u.send(s, name, at, func(r io.Reader) error { return s.ftp.StorFrom(name, r, uint64(at)) })
 		x := s.wire.Exchange()
 		if err == nil || !s.wire.InStep() || !transient.RestartRefused(transient.Failure{Command: x.Command, Path: x.Path, Err: err}) {
 			return err
@@ -98,7 +99,7 @@ func (u *upload) store(s *session, name string) error {
 		s.twice(at) // what is there is sent again
 		u.out = 0
 	}
-	return u.send(s, 0, func(r io.Reader) error { return s.ftp.Stor(name, r) })
+	return u.send(s, name, 0, func(r io.Reader) error { return s.ftp.Stor(name, r) })
 }
 
 // resumeAt is where to go on with an upload that an earlier attempt has begun.
@@ -151,12 +152,13 @@ func (u *upload) check(s *session, name string, want int64) error {
 	var lie *mismatch
 	if errors.As(err, &lie) {
 		u.stored, u.unknown = false, false
+		s.wire.Distrust()
 	}
 	return err
 }
 
-// send moves the source's content from offset on.
-func (u *upload) send(s *session, offset int64, store func(io.Reader) error) error {
+// send moves the source's content from offset on, by a command that names name.
+func (u *upload) send(s *session, name string, offset int64, store func(io.Reader) error) error {
 	u.open = false
 	s.aim(offset, u.length)
 	u.sum, u.seam = nil, offset > 0
@@ -177,8 +179,12 @@ func (u *upload) send(s *session, offset int64, store func(io.Reader) error) err
 	if u.mayBeEarly(offset) {
 		s.wire.Early(reader)
 	}
+	if s.wire.BearsAtEnd() && u.whole {
+		s.wire.AtEnd(func() []string { return u.questions(s, name) })
+	}
 	err = store(reader)
 	s.wire.Early(nil)
+	s.wire.AtEnd(nil)
 	if caller := s.wire.Broken(); callersFault(caller) && !callersFault(err) {
 		err = errors.Join(caller, err)
 	}
@@ -280,7 +286,7 @@ type patch struct {
 
 func (p *patch) try(_ context.Context, s *session) error {
 	if !p.stored {
-		err := p.send(s, 0, func(r io.Reader) error { return s.ftp.StorFrom(p.path, r, p.offset) })
+		err := p.send(s, p.path, 0, func(r io.Reader) error { return s.ftp.StorFrom(p.path, r, p.offset) })
 		if err != nil {
 			return err
 		}

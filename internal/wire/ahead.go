@@ -28,6 +28,7 @@ type Learned struct {
 	ahead   habit // commands sent ahead
 	passive habit // a port for data asked for ahead
 	atEnd   habit // and that before the final reply to a download
+	atEndUp habit // commands before the final reply to an upload
 	early   habit // content before the reply to STOR
 }
 
@@ -74,15 +75,18 @@ func (c *control) flight(p []byte) []byte {
 
 // launched takes note of a flight that is under way.
 func (c *control) launched() {
-	if len(c.staged) > 0 {
-		c.s.passive.atEnd = false
-	}
-	if slices.Contains(c.staged, c.s.passive.verb) {
+	c.atEnd = nil
+	c.took(c.staged)
+	c.staged = c.staged[:0]
+}
+
+// took takes note of lines that were sent ahead.
+func (c *control) took(lines []string) {
+	if slices.Contains(lines, c.s.passive.verb) {
 		c.s.passive.at = time.Now()
 	}
-	c.queue = append(c.queue, c.staged...)
-	c.pending += len(c.staged)
-	c.staged = c.staged[:0]
+	c.queue = append(c.queue, lines...)
+	c.pending += len(lines)
 }
 
 // foreseen reports whether the command p, which the ftp package sends, is under
@@ -103,7 +107,7 @@ func (c *control) foreseen(p []byte) (bool, error) {
 			c.note(line)
 			return false, err
 		}
-		if n > 0 && at > 0 && len(c.s.passive.reply) > 0 {
+		if n > 0 && (at > 0 || at < 0 && sparesFiles(line)) && len(c.s.passive.reply) > 0 {
 			c.s.dialAhead() // while the reply to the last command is awaited
 		}
 		if at >= 0 {
@@ -116,6 +120,18 @@ func (c *control) foreseen(p []byte) (bool, error) {
 		}
 	}
 	return c.kept(line), nil
+}
+
+// sparesFiles reports whether line is a command that may be under way while a
+// data connection is made: should a firewall block that, no file is the worse
+// for it.
+func sparesFiles(line []byte) bool {
+	verb, _, _ := bytes.Cut(line, []byte{' '})
+	switch string(verb) {
+	case "MFMT", "MDTM":
+		return true
+	}
+	return false
 }
 
 // owed is how many replies are owed to commands that the ftp package has sent.
@@ -168,7 +184,7 @@ func (c *control) collect() (text []byte, err error) {
 // be meant for the command at hand shows that the server answers in another
 // order: no reply of it can be trusted then.
 func (c *control) inOrder() {
-	works := c.ahead && c.reply.code < 400 && (!c.passiveAhead() || c.s.passive.atEnd)
+	works := c.ahead && c.reply.code < 400 && (!c.passiveAhead() || c.atEnd != nil)
 	switch {
 	case c.reply.code < 400 && !c.expected() || c.untimely():
 		if c.reply.code < 400 {
@@ -181,16 +197,18 @@ func (c *control) inOrder() {
 	c.ahead = false
 }
 
-// untimely reports whether the reply to a download may be one to the question
-// for a port that was sent after it, from a server that answers what comes during
-// a transfer at once. It is asked only as long as that is not known.
+// untimely reports whether the final reply to a transfer may be one to what was
+// sent before it, from a server that answers what comes during a transfer at
+// once. It is asked only as long as that is not known.
 func (c *control) untimely() bool {
-	if c.ahead || !c.s.passive.atEnd || c.tried().works.Load() {
+	if c.ahead || c.atEnd == nil || c.atEnd.works.Load() {
 		return false
 	}
 	switch c.reply.code {
 	case 425, 426, 450, 500, 501, 502, 503, 504:
 		return true
+	case 550: // of a file that it does not show yet
+		return c.atEnd == &c.s.cfg.Learned.atEndUp
 	}
 	return false
 }
@@ -207,8 +225,8 @@ func (c *control) passiveAhead() bool {
 // tried is the habit that the command at hand is one of.
 func (c *control) tried() *habit {
 	switch {
-	case c.passiveAhead() && c.s.passive.atEnd:
-		return &c.s.cfg.Learned.atEnd
+	case c.atEnd != nil:
+		return c.atEnd
 	case c.passiveAhead():
 		return &c.s.cfg.Learned.passive
 	}
@@ -224,6 +242,11 @@ func (c *control) expected() bool {
 	switch string(c.cmd[:c.verb]) {
 	case "RETR":
 		return c.reply.code != 227 && c.reply.code != 229 // of the port that was asked for after it
+	case "STOR":
+		switch c.reply.code {
+		case 213, 227, 229, 253, 350: // of what was sent after it
+			return false
+		}
 	case "EPSV":
 		return c.reply.code == 229
 	case "PASV":

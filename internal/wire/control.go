@@ -56,6 +56,7 @@ type control struct {
 	staged   []string         // to be sent together with the next command
 	queue    []string         // sent ahead, and not asked for by the ftp package yet
 	ahead    bool             // the command at hand was sent ahead
+	atEnd    *habit           // the queue was sent before the final reply to a transfer, by this habit; nil = it was not
 	altered  bool             // a command was sent that changes the session's state
 	last     *Exchange        // before QUIT, once that was sent
 	refusal  *textproto.Error // the last reply of 400 and above since Bind
@@ -220,6 +221,9 @@ func (c *control) complete() {
 	case code == 229 && string(c.cmd) == "EPSV", code == 227 && string(c.cmd) == "PASV":
 		c.s.passive.verb = string(c.cmd)
 	}
+	if c.s.wasEarly && code < 500 { // a refusal for good has other reasons
+		c.s.earlyEnded(code < 300)
+	}
 	c.pending--
 	c.answered = true
 	c.answers++
@@ -244,6 +248,9 @@ func (c *control) explain(err error) error {
 func (c *control) fail(err error) error {
 	if c.err == nil {
 		c.err = err
+		if err != net.ErrClosed {
+			c.s.earlyEnded(false)
+		}
 		if (c.ahead || len(c.queue) > 0) && err != net.ErrClosed && !c.s.cut.Load() {
 			c.tried().failed()
 		}

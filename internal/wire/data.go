@@ -269,6 +269,9 @@ func (d *Data) Abort() {
 
 func (d *Data) release() {
 	d.closed = true
+	if d.failed != nil {
+		d.s.earlyEnded(false)
+	}
 	d.s.tail = Tail{In: d.in, Last: d.last, At: time.Now(), Entries: d.listing.entries(), Links: d.listing.linked()}
 	d.s.control.hurry = d.failed != nil || !d.upload && !d.eof
 	d.s.mu.Lock()
@@ -287,6 +290,7 @@ func (d *Data) Close() error {
 		return nil
 	}
 	if d.tls == nil || d.failed != nil || d.s.cut.Load() {
+		d.awaitEnd()
 		d.release()
 		return d.raw.Close()
 	}
@@ -317,7 +321,9 @@ func (d *Data) finishTLS() error {
 	}
 	_ = d.raw.SetReadDeadline(time.Now().Add(min(drainTime, d.s.cfg.Stall)))
 	d.s.holdInterrupt(d.raw)
-	_, _ = io.CopyN(io.Discard, d.raw, drainMost)
+	if n, err := io.CopyN(io.Discard, d.raw, drainMost); err == io.EOF && n < drainMost {
+		d.s.uploaded()
+	}
 	return nil
 }
 

@@ -1,6 +1,9 @@
 package wire
 
-import "io"
+import (
+	"errors"
+	"io"
+)
 
 // MostEarly is the most content that is sent before the reply to STOR: it finds
 // room in the buffers of the connection, so that a server that does not take it
@@ -28,17 +31,37 @@ func (s *Session) sendEarly() {
 	if d == nil || d.closed {
 		return
 	}
+	s.wasEarly = true
 	limited := io.LimitedReader{R: r, N: MostEarly + 1}
-	if _, err := d.ReadFrom(&limited); err != nil {
-		if d.caller == nil {
-			s.cfg.Learned.early.failed()
-		}
-		return
+	_, err := d.ReadFrom(&limited)
+	if half, ok := d.raw.(interface{ CloseWrite() error }); ok && limited.N > 0 && err == nil {
+		err = half.CloseWrite()
+		d.half = err == nil
 	}
-	if half, ok := d.raw.(interface{ CloseWrite() error }); ok && limited.N > 0 && half.CloseWrite() == nil {
-		d.half = true
+	if err != nil {
+		s.earlyEnded(false)
 	}
 }
+
+// earlyEnded takes note of whether a STOR whose content was sent early went well,
+// or failed of what that may be to blame for.
+func (s *Session) earlyEnded(well bool) {
+	if !s.wasEarly {
+		return
+	}
+	s.wasEarly = false
+	var caller *CallerError
+	switch {
+	case well:
+		s.cfg.Learned.early.works.Store(true)
+	case !s.cut.Load() && !errors.As(s.broken, &caller):
+		s.cfg.Learned.early.failed()
+	}
+}
+
+// Distrust has no content sent early to the server any more: an upload was not
+// what it should have been.
+func (s *Session) Distrust() { s.cfg.Learned.early.refuted.Store(true) }
 
 // Broken is why the session must not be used again, nil if it may.
 func (s *Session) Broken() error { return s.broken }

@@ -15,7 +15,6 @@ type passive struct {
 	reply []byte    // kept until it asks; empty = none
 	at    time.Time // when it was asked for
 	used  bool      // the port at hand was asked for ahead
-	atEnd bool      // it was, or is being, before the final reply to a download
 	dial  *dialing
 }
 
@@ -106,25 +105,6 @@ func (s *Session) PortWithPRET() {
 	}
 }
 
-// downloaded is called when the server has ended a data connection: what comes
-// next can be asked for while the final reply is under way. The server has done
-// with the transfer by then, if it has not waited for the end of the connection
-// to be acknowledged.
-func (s *Session) downloaded() {
-	c := s.control
-	if !s.foresee || string(c.cmd[:c.verb]) != "RETR" || !c.begun || c.answered || c.owed() != 1 || !s.passiveWorth() || !s.cfg.Learned.atEnd.worth() || s.announces() {
-		return
-	}
-	c.armWrite()
-	if _, err := c.conn.Write([]byte(s.passive.verb + "\r\n")); err != nil {
-		s.Break(err) // what is there to be read still is
-		return
-	}
-	c.queue = append(c.queue, s.passive.verb)
-	c.pending++
-	s.passive.atEnd, s.passive.at = true, time.Now()
-}
-
 // Collect reads the reply to what the last operation has asked for ahead. It
 // reports whether the session can be used.
 func (s *Session) Collect() bool {
@@ -142,8 +122,8 @@ func (s *Session) keepPassive(code int, reply []byte) {
 	s.dropPassive()
 	if code != 227 && code != 229 {
 		tried := &s.cfg.Learned.passive
-		if p.atEnd {
-			tried = &s.cfg.Learned.atEnd
+		if s.control.atEnd == &s.cfg.Learned.atEnd {
+			tried = s.control.atEnd
 		}
 		tried.failed()
 		return

@@ -62,10 +62,12 @@ type Session struct {
 	last  []byte // what Data.Last returns
 	tail  Tail
 
-	trip    time.Duration // to the server and back, as the connection took it
-	foresee bool          // another transfer is expected after the one at hand
-	passive passive
-	early   io.Reader // see Early
+	trip     time.Duration // to the server and back, as the connection took it
+	foresee  bool          // another transfer is expected after the one at hand
+	passive  passive
+	early    io.Reader       // see Early
+	wasEarly bool            // content of the STOR at hand was sent before its 150
+	atEnd    func() []string // see AtEnd
 
 	// Progress, if set, is called after bytes were moved over a data
 	// connection.
@@ -97,7 +99,7 @@ func (s *Session) Bind(ctx context.Context, now time.Time) bool {
 	if c := s.control; c != nil {
 		c.answers, c.refusal, c.now, c.staged = 0, nil, now, c.staged[:0]
 	}
-	s.foresee = false
+	s.foresee, s.atEnd = false, nil
 	done := ctx.Done()
 	if done != nil && done == s.done {
 		// A context that stays the same from one operation to the next, as in
