@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/ftpretry/ftpretry/retry"
@@ -112,6 +113,10 @@ type Step struct {
 // for that. Temporary files of transfers, as [retry.Client.IsTemp] and
 // [retry.IsPart] tell them, are neither copied nor deleted.
 //
+// Of names that the server takes for one, because it does not tell upper and
+// lower case apart or the normal forms of Unicode, one is copied: the one that is
+// there already, or the first. The others are failed jobs, and overwrite nothing.
+//
 // Where an earlier run's mirror was cut off, the next one compares again and goes
 // on.
 func (r *Runner) MirrorUp(ctx context.Context, m Mirror) (*Report, error) {
@@ -121,8 +126,7 @@ func (r *Runner) MirrorUp(ctx context.Context, m Mirror) (*Report, error) {
 // MirrorDown makes m.Local like m.Remote, as MirrorUp does the other way round.
 // Nothing is ever written outside m.Local ([os.Root]), whatever names the server
 // lists and whatever links are there. Names that cannot be those of local files
-// are failed jobs, and so is the second of two names that the local file system
-// does not tell apart.
+// are failed jobs.
 func (r *Runner) MirrorDown(ctx context.Context, m Mirror) (*Report, error) {
 	return r.mirror(ctx, m, false)
 }
@@ -179,7 +183,8 @@ func newWalk(r *Runner, m Mirror, up bool) (*walk, error) {
 	w.source, w.goal = w.local, w.remote
 	if !up {
 		w.source, w.goal = w.remote, w.local
-		w.folds = w.root != nil && foldsCase(w.root, m.Local, m.DryRun || up)
+		w.names = sync.OnceValue(func() blurs { return blursOf(w.root, m.Local, m.DryRun) })
+		w.same = w.sameHere
 	}
 	return w, nil
 }

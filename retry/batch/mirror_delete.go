@@ -18,7 +18,7 @@ type extra struct {
 // when everything else has ended.
 func (v *visiting) extraneous(ctx context.Context) {
 	for _, e := range v.to.entries {
-		if v.goal[v.key(e.name)] == nil || ctx.Err() != nil {
+		if v.goal[e.name] == nil || ctx.Err() != nil {
 			continue
 		}
 		switch why := v.kept(v.node, e); {

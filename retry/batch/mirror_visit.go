@@ -4,13 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
-	"runtime"
-	"slices"
-	"strings"
 	"sync"
-
-	"github.com/ftpretry/ftpretry/retry"
 )
 
 // visit deals with all that is in a directory but its directories, which it
@@ -37,7 +31,7 @@ func (w *walk) visit(ctx context.Context, n *node, wg *sync.WaitGroup) (rest []*
 	}
 	w.partly(ctx, n, w.source, from)
 	w.partly(ctx, n, w.goal, to)
-	v := &visiting{walk: w, node: n, from: from, to: to, goal: make(map[string]*entry, len(to.entries)), wg: wg}
+	v := &visiting{walk: w, node: n, from: from, to: to, goal: make(map[string]*entry, len(to.entries)), leads: make(map[string]*node), wg: wg}
 	v.listed = to
 	if !w.up {
 		v.listed = from
@@ -76,53 +70,15 @@ func (w *walk) listGoal(ctx context.Context, n *node) (*content, bool) {
 	return nil, false
 }
 
-// sound refuses a directory of the server that shows what one above it shows: it
-// is a link to that, which the server shows as a directory.
-func (w *walk) sound(ctx context.Context, n *node, from *content) bool {
-	if w.up || len(from.entries) == 0 {
-		return true
-	}
-	n.print = from.print()
-	alike := 0
-	if slices.ContainsFunc(from.entries, func(e entry) bool { return e.nature == file }) {
-		alike = mostAlike // files of one name, size and time are no chance
-	}
-	for up := n.parent; up != nil; up = up.parent {
-		if up.print == n.print {
-			if alike++; alike <= mostAlike {
-				continue
-			}
-			w.fault(ctx, n.label(), w.source.look(n.name), &advised{fmt.Errorf("it shows what is in %q, above it, and is taken for a link to that", "/"+up.name), adviceExclude})
-			return false
-		}
-	}
-	return true
-}
-
-// mostAlike is how many directories without a file may show the same in each
-// other: a/a/a that was made at once is no link.
-const mostAlike = 8
-
-var seed = maphash.MakeSeed()
-
-// print is the same for the same content.
-func (c *content) print() uint64 {
-	var h maphash.Hash
-	h.SetSeed(seed)
-	for _, e := range c.entries {
-		maphash.WriteComparable(&h, e)
-	}
-	return h.Sum64()
-}
-
 // visiting is a directory at hand.
 type visiting struct {
 	*walk
 	node     *node
 	from, to *content
-	listed   *content          // by the server, one of the two
-	goal     map[string]*entry // what is at the goal, by key, and not dealt with yet
-	cases    map[string]*entry // the same by its lower case, where that is of interest
+	listed   *content            // by the server, one of the two
+	goal     map[string]*entry   // what is at the goal and not dealt with yet
+	likes    map[string][]*entry // the same by likeness, where that is of interest
+	leads    map[string]*node    // by the names of the first of twins, their directories, nil for others
 	wg       *sync.WaitGroup
 }
 
@@ -130,18 +86,21 @@ type visiting struct {
 // there are goroutines for them, so that they are listed meanwhile.
 func (v *visiting) all(ctx context.Context) (rest []*node) {
 	for i := range v.to.entries {
-		v.goal[v.key(v.to.entries[i].name)] = &v.to.entries[i]
+		v.goal[v.to.entries[i].name] = &v.to.entries[i]
 	}
-	seen := make(map[string]string, len(v.from.entries))
-	files := v.from.entries[:0]
+	entries := v.from.entries[:0]
+	last := ""
 	for _, e := range v.from.entries {
-		if !v.usable(ctx, e, seen) {
-			continue
+		if v.usable(ctx, e, last) {
+			entries = append(entries, e)
+			last = e.name
 		}
+	}
+	entries, twins := v.twins(entries)
+	files := entries[:0]
+	for _, e := range entries {
 		if e.nature == folder {
-			if sub := v.folder(ctx, e); sub != nil && !v.fork(v.wg, func() { v.directory(ctx, sub) }) {
-				rest = append(rest, sub)
-			}
+			rest = v.enter(ctx, e, rest)
 			continue
 		}
 		files = append(files, e)
@@ -152,47 +111,30 @@ func (v *visiting) all(ctx context.Context) (rest []*node) {
 		}
 		v.file(ctx, e)
 	}
+	for _, t := range twins {
+		switch {
+		case !v.apart(ctx, t):
+		case t.entry.nature == folder:
+			rest = v.enter(ctx, t.entry, rest)
+		default:
+			v.file(ctx, t.entry)
+		}
+	}
 	v.extraneous(ctx)
 	return rest
 }
 
-// key is the same for names that the goal does not tell apart.
-func (v *visiting) key(name string) string {
-	if v.folds {
-		return strings.ToLower(name)
+// enter goes into the directory e at the source, or adds it to what is left to go
+// into.
+func (v *visiting) enter(ctx context.Context, e entry, rest []*node) []*node {
+	sub := v.folder(ctx, e)
+	if _, leads := v.leads[e.name]; leads {
+		v.leads[e.name] = sub
 	}
-	return name
-}
-
-// usable refuses names that cannot be used and passes over what is not asked
-// for.
-func (v *visiting) usable(ctx context.Context, e entry, seen map[string]string) bool {
-	if !v.up {
-		if err := checkName(e.name, runtime.GOOS == "windows"); err != nil {
-			v.blindly()
-			v.fault(ctx, v.node.join(brief(e.name)), Job{Kind: Download, Remote: v.remote.path(v.node.join(e.name))}, err)
-			return false
-		}
+	if sub == nil || v.fork(v.wg, func() { v.directory(ctx, sub) }) {
+		return rest
 	}
-	name := v.label(e)
-	if v.temporary(e) {
-		v.pass(name, noteTemporary)
-		v.run.tally.note(noteTemporary)
-		delete(v.goal, v.key(e.name))
-		return false
-	}
-	if why := v.unasked(v.node, e); why != "" {
-		delete(v.goal, v.key(e.name))
-		v.pass(name, why)
-		return false
-	}
-	if other, twice := seen[v.key(e.name)]; twice {
-		v.blindly()
-		v.fault(ctx, name, v.copying(v.node.join(e.name), e), &advised{fmt.Errorf("the local file system does not tell it from %q, or the server lists it twice", other), "rename one of them on the server"})
-		return false
-	}
-	seen[v.key(e.name)] = e.name
-	return true
+	return append(rest, sub)
 }
 
 // folder is the directory e at the source, nil if it is not to be gone into.
@@ -217,7 +159,7 @@ func (v *visiting) file(ctx context.Context, e entry) {
 	}
 	if at == nil || at.nature != file {
 		if (at == nil || v.clear(ctx, *at, e)) && v.make(ctx, v.node) {
-			v.send(ctx, name, v.copying(name, e), "not there", nil)
+			v.copy(ctx, name, e, "not there")
 		}
 		return
 	}
@@ -228,43 +170,51 @@ func (v *visiting) file(ctx context.Context, e entry) {
 		case err != nil:
 			v.fault(ctx, name, v.copying(name, e), fmt.Errorf("cannot be compared: %w", err))
 		case why != "":
-			v.send(ctx, name, v.copying(name, e), why, nil)
+			v.copy(ctx, name, e, why)
 		default:
 			v.pass(name, same)
 		}
 	}
-	if v.asks(e, goal, v.listed) {
+	if _, leads := v.leads[e.name]; !leads && v.asks(e, goal, v.listed) {
 		v.branch(v.wg, decide)
 		return
 	}
 	decide()
 }
 
+// copy copies a file. The first of twins is copied at once: the others are held
+// against what is there then.
+func (v *visiting) copy(ctx context.Context, name string, e entry, why string) {
+	if _, leads := v.leads[e.name]; leads {
+		v.do(ctx, name, v.copying(name, e), why)
+		return
+	}
+	v.send(ctx, name, v.copying(name, e), why, nil)
+}
+
 // take finds what is at the goal in the place of name, and takes it off what is
-// not dealt with.
+// not dealt with. What is not listed under this name may be there nevertheless:
+// under one that the goal takes for the same.
 func (v *visiting) take(ctx context.Context, name string) *entry {
-	at := v.goal[v.key(name)]
-	delete(v.goal, v.key(name))
-	if at != nil || !v.up || len(v.goal) == 0 {
+	at := v.goal[name]
+	delete(v.goal, name)
+	if at != nil || len(v.goal) == 0 {
 		return at
 	}
-	if v.cases == nil {
-		v.cases = make(map[string]*entry, len(v.goal))
+	if v.likes == nil {
+		v.likes = make(map[string][]*entry, len(v.goal))
 		for _, e := range v.goal {
-			v.cases[strings.ToLower(e.name)] = e
+			key := likeness(e.name)
+			v.likes[key] = append(v.likes[key], e)
 		}
 	}
-	at = v.cases[strings.ToLower(name)]
-	if at == nil || v.goal[at.name] == nil {
-		return nil
+	var found []*entry
+	for _, at := range v.likes[likeness(name)] {
+		if v.goal[at.name] != nil && alike(at.name, name) {
+			found = append(found, at)
+		}
 	}
-	// Not listed under this name, and there nevertheless: the server does not
-	// tell upper and lower case apart, and it is the same file.
-	if there, err := v.client.Exists(ctx, v.remote.path(v.node.join(name))); err == nil && !there {
-		return nil
-	}
-	delete(v.goal, at.name)
-	return at
+	return v.under(ctx, name, found)
 }
 
 // label is the name of an entry in a Step.
@@ -274,14 +224,6 @@ func (v *visiting) label(e entry) string {
 	}
 	return v.node.join(e.name)
 }
-
-// temporary reports whether an entry is a file that a transfer of ours has
-// not completed yet.
-func (w *walk) temporary(e entry) bool {
-	return e.nature == file && (retry.IsPart(e.name) || w.client.IsTemp(e.name))
-}
-
-const noteTemporary = "temporary file of a transfer is left alone"
 
 // copying is the job that copies a file. A download gets the time of the listing
 // where there is none better: a server that tells times (MDTM) is asked for it.
@@ -294,25 +236,4 @@ func (v *visiting) copying(name string, e entry) Job {
 		}
 	}
 	return job
-}
-
-// unasked says why an entry is left alone; "" if it is not.
-func (w *walk) unasked(n *node, e entry) string {
-	name, isFolder := n.join(e.name), e.nature == folder
-	if p, ok := w.exclude.match(name, isFolder); ok {
-		return "excluded by " + p
-	}
-	if w.asked(n, e) || isFolder && w.include.reach(name) {
-		return ""
-	}
-	return "not included"
-}
-
-// asked reports whether an entry, with all that is in it, is included.
-func (w *walk) asked(n *node, e entry) bool {
-	if n.wanted {
-		return true
-	}
-	_, ok := w.include.match(n.join(e.name), e.nature == folder)
-	return ok
 }

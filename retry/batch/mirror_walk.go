@@ -23,12 +23,15 @@ type walk struct {
 	run              *run
 	client           *retry.Client // for questions
 	root             *os.Root      // of the local tree; nil for none, in a dry run
-	folds            bool          // the local file system does not tell case apart
-	local, remote    tree
-	source, goal     tree // the same two
-	out              chan Job
-	slots            chan struct{} // an element for each goroutine
-	stop             context.CancelCauseFunc
+	// Of the local file system, where that is the goal: what it does not tell
+	// apart, and whether two names are of one file.
+	names         func() blurs
+	same          func(a, b string) bool
+	local, remote tree
+	source, goal  tree // the same two
+	out           chan Job
+	slots         chan struct{} // an element for each goroutine
+	stop          context.CancelCauseFunc
 
 	telling sync.Mutex // held while Plan is called
 

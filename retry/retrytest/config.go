@@ -61,6 +61,7 @@ type Quirks struct {
 	HideDotFiles         bool   // LIST and NLST leave out names that begin with a dot, unless -a is given (vsftpd)
 	DotEntries           bool   // listings include "." and ".." (pure-ftpd, ProFTPD)
 	NLSTPaths            bool   // NLST DIR answers DIR/NAME (vsftpd, ProFTPD) instead of NAME
+	FoldCase             bool   // names in the tree in memory that differ in case only are one (IIS and others on Windows)
 	PassiveHost          string // the IPv4 address in the reply to PASV, as behind a NAT; "" = the server's own
 	Capacity             int64  // bytes that fit into the tree in memory, then 452; 0 = no limit
 	Discard              bool   // the tree in memory keeps the sizes of uploads, not their bytes; reads as zeros
@@ -74,8 +75,8 @@ func (c Config) check() (Config, error) {
 	if c.MaxSessions < 0 {
 		return c, fmt.Errorf("retrytest: Config.MaxSessions is %d: use 0 for no limit", c.MaxSessions)
 	}
-	if c.Root != "" && (c.Capacity != 0 || c.Discard) {
-		return c, errors.New("retrytest: Config.Capacity and Discard are for the tree in memory: leave Config.Root empty")
+	if c.Root != "" && (c.Capacity != 0 || c.Discard || c.FoldCase) {
+		return c, errors.New("retrytest: Config.Capacity, Discard and FoldCase are for the tree in memory: leave Config.Root empty")
 	}
 	if c.Greeting == "" {
 		c.Greeting = "220 ready"

@@ -324,6 +324,21 @@ func TestQuirks(t *testing.T) {
 			RNFR new.txt => 350
 			RNTO other.txt => 250`,
 		},
+		"case does not count": {
+			retrytest.Quirks{FoldCase: true}, `
+			STOR OLD.TXT < x => 226
+			STOR New.txt < y => 226
+			NLST > New.txt|dir|old.txt| => 226
+			SIZE Old.Txt => 213 1
+			MKD DIR => 550 File exists.
+			STOR Dir/a < z => 226
+			NLST dir > a| => 226
+			RNFR nEW.txt => 350
+			RNTO Old.txt => 250
+			RETR OLD.txt > y => 226
+			DELE OLD.TXT => 250
+			NLST > dir| => 226`,
+		},
 		"MDTM sets the time": {
 			retrytest.Quirks{MDTMWrites: true}, `
 			MDTM 20200102030405 old.txt => 213

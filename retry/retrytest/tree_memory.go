@@ -15,6 +15,7 @@ type memTree struct {
 	mu   sync.RWMutex // names; the content of a file has a lock of its own
 	root *node
 	disk *capacity
+	fold bool // names that differ in case only are one
 }
 
 // node is a directory, which has entries, or a file, which has blocks.
@@ -27,7 +28,7 @@ type node struct {
 }
 
 func newMemTree(q Quirks) *memTree {
-	return &memTree{root: newDir(), disk: &capacity{limit: q.Capacity, discard: q.Discard}}
+	return &memTree{root: newDir(), disk: &capacity{limit: q.Capacity, discard: q.Discard}, fold: q.FoldCase}
 }
 
 func newDir() *node {
@@ -68,6 +69,20 @@ func (n *node) info(name string) fs.FileInfo {
 	return memInfo{name: name, size: n.blocks.size, modified: n.modified, isDir: n.dir()}
 }
 
+// entry is the name under which dir has what is meant by name, and name where it
+// has nothing of that. The caller holds mu.
+func (t *memTree) entry(dir *node, name string) string {
+	if !t.fold || dir.entries[name] != nil {
+		return name
+	}
+	for there := range dir.entries {
+		if strings.EqualFold(there, name) {
+			return there
+		}
+	}
+	return name
+}
+
 // find walks to a name. The caller holds mu.
 func (t *memTree) find(op, name string) (*node, error) {
 	at := t.root
@@ -78,7 +93,7 @@ func (t *memTree) find(op, name string) (*node, error) {
 		if !at.dir() {
 			return nil, errno(op, name, syscall.ENOTDIR)
 		}
-		next := at.entries[part]
+		next := at.entries[t.entry(at, part)]
 		if next == nil {
 			return nil, errno(op, name, syscall.ENOENT)
 		}
@@ -96,7 +111,10 @@ func (t *memTree) parent(op, name string) (dir *node, last string, err error) {
 	if err == nil && !dir.dir() {
 		err = errno(op, name, syscall.ENOTDIR)
 	}
-	return dir, path.Base(name), err
+	if err != nil {
+		return nil, "", err
+	}
+	return dir, t.entry(dir, path.Base(name)), nil
 }
 
 func (t *memTree) stat(name string) (fs.FileInfo, error) {
