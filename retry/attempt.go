@@ -11,7 +11,7 @@ import (
 
 // attempt runs the operation once.
 func (t *transaction) attempt(ctx context.Context) error {
-	t.began, t.progress, t.session, t.held, t.ran = t.start, t.op.progress, nil, false, false
+	t.began, t.progress, t.session, t.served, t.held, t.ran = t.start, t.op.progress, nil, false, false, false
 	if t.later {
 		t.began = time.Now()
 	}
@@ -43,7 +43,11 @@ func (t *transaction) attempt(ctx context.Context) error {
 // AttemptTimeout begins after it (test:
 // TestTheWaitForAPlaceIsNoPartOfAnAttempt).
 func (t *transaction) admit(ctx context.Context) error {
-	t.op.turn = turn{began: t.start, fresh: t.fresh, failed: t.away, patience: t.policy.AttemptTimeout}
+	if t.admitted {
+		t.op.turn.fresh, t.served = t.fresh, true // it has kept its turn
+		return nil
+	}
+	t.op.turn = turn{began: t.start, now: t.began, place: t.place, fresh: t.fresh, failed: t.away, patience: t.policy.AttemptTimeout}
 	var end time.Time // zero = none
 	if t.policy.Elapsed > 0 {
 		var cancel context.CancelFunc
@@ -52,7 +56,7 @@ func (t *transaction) admit(ctx context.Context) error {
 		defer cancel()
 	}
 	err := t.sessions.admit(ctx, &t.op.turn)
-	t.admitted = err == nil
+	t.admitted, t.served = err == nil, err == nil
 	if err == nil {
 		return nil
 	}

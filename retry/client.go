@@ -90,8 +90,9 @@ func (c *Client) Stats() Stats {
 }
 
 // Close ends the idle connections and refuses further operations, for every
-// client that shares them. Operations under way finish their attempt. It
-// returns nil, within about a second, and may be called twice.
+// client that shares them. Operations under way finish their attempt; there is no
+// other one, and who waits for it, or for a session, returns at once ([ErrClosed]).
+// It returns nil, within about a second, and may be called twice.
 func (c *Client) Close() error {
 	if c.pool != nil {
 		c.pool.close()

@@ -78,7 +78,7 @@ func (r *runner) do(ctx context.Context, task task) error {
 		next := t.decide(ctx, err)
 		t.fail(ctx, err, &next)
 		if next.stop {
-			return t.end(ctx, err, next)
+			return t.end(ctx, t.reveal(ctx, err, &next), next)
 		}
 		if cause := t.pause(ctx, next); cause != nil {
 			next.reason = cause
@@ -96,6 +96,7 @@ type transaction struct {
 	number int // of the attempt, from 1
 
 	session  *session // of the attempt; nil where there was none
+	served   bool     // it has had its turn
 	admitted bool     // it must leave
 	held     bool     // its session must be given back
 	ran      bool     // it had one that was logged in
@@ -103,13 +104,15 @@ type transaction struct {
 	away     time.Time // when the attempt before failed of a server that is away; zero = it did not
 	later    bool      // it is not the first, whether that counted or not
 	fresh    time.Time // the next attempt needs a session that was opened no earlier; zero = any will do
+	place    uint64    // in the order of arrival, of an attempt that is made again at once; 0 = none
 	schedule *policy.Schedule
-	progress int64 // before the attempt
-	best     int64 // the most that it has been
-	advanced bool  // the last attempt has made it more
-	lied     error // what came of a mismatch before, with no progress since; nil = none
-	moved    int64 // by all attempts
-	twice    int64 // of it, what was not kept
+	before   *failure // what the attempt before failed of; nil = there was none
+	progress int64    // before the attempt
+	best     int64    // the most that it has been
+	advanced bool     // the last attempt has made it more
+	lied     error    // what came of a mismatch before, with no progress since; nil = none
+	moved    int64    // by all attempts
+	twice    int64    // of it, what was not kept
 	same     sameness
 }
 
@@ -138,21 +141,42 @@ func (t *transaction) succeed(ctx context.Context) error {
 // brought a permanent refusal in step.
 func (t *transaction) fail(ctx context.Context, err error, d *decision) {
 	t.stats.note(t, d)
-	t.giveBack(ctx, d.stop && d.keeps(), t.taught(err, d))
+	if d.redial && !d.crowded {
+		t.giveSession(ctx, false) // it is made again in the same turn
+	} else {
+		t.giveBack(ctx, d.stop && d.keeps(), t.taught(err, d))
+	}
+	if !d.stop {
+		t.before = &failure{d.verdict, d.command, err}
+	}
 	if t.hooks.Failed != nil {
 		t.hooks.Failed(ctx, Failed{Attempt: t.describe(), Command: d.command, Verdict: d.verdict, Err: err, Took: time.Since(t.began)})
 	}
 }
 
+// reveal is what an operation ends with that failed with err: where its last
+// attempt has only waited, in vain, for a session, it is what the one before it
+// failed of.
+func (t *transaction) reveal(ctx context.Context, err error, d *decision) error {
+	if t.served || t.before == nil {
+		return err
+	}
+	switch {
+	case errors.Is(err, ErrClosed):
+		d.reason = ErrClosed
+	case d.reason != ErrElapsed && ctx.Err() == nil:
+		return err // it says more: how the server was found to be away
+	}
+	d.verdict = t.before.verdict
+	return t.before.err
+}
+
 // giveBack ends the use of the attempt's session.
 func (t *transaction) giveBack(ctx context.Context, keep bool, o outcome) {
-	if t.held {
-		t.held = false
-		t.sessions.give(ctx, t.session, keep)
-	}
+	t.giveSession(ctx, keep)
 	if t.admitted {
-		t.admitted = false
 		t.sessions.leave(&t.op.turn, o)
+		t.admitted = false
 		t.tell(ctx)
 	}
 }
@@ -163,7 +187,10 @@ func (t *transaction) pause(ctx context.Context, d decision) error {
 	if d.away {
 		t.away = time.Now()
 	}
-	t.later = true
+	t.later, t.place = true, 0
+	if d.crowded {
+		t.place = t.op.turn.place // it has waited already
+	}
 	switch {
 	case d.crowded:
 		t.fresh = time.Time{} // it has to be one of those there are
@@ -192,6 +219,8 @@ func (t *transaction) pause(ctx context.Context, d decision) error {
 	select {
 	case <-timer.C:
 	case <-back:
+	case <-t.sessions.closed():
+		return ErrClosed
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
@@ -216,6 +245,13 @@ func (t *transaction) end(ctx context.Context, err error, d decision) error {
 		t.hooks.Done(ctx, Done{Op: t.op.verb, Path: t.op.path, Attempts: t.number, Elapsed: elapsed, Err: err, Moved: t.moved, MovedTwice: t.twice})
 	}
 	return err
+}
+
+func (t *transaction) giveSession(ctx context.Context, keep bool) {
+	if t.held {
+		t.held = false
+		t.sessions.give(ctx, t.session, keep)
+	}
 }
 
 func (t *transaction) describe() Attempt {

@@ -3,6 +3,7 @@ package retry
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -35,7 +36,9 @@ var (
 )
 
 // Mistakes in the use of a Client or Conn, found by errors.Is in an [Error]
-// whose Reason is [ErrPermanent]. Nothing was sent to the server.
+// whose Reason is [ErrPermanent]. Nothing was sent to the server. Only ErrClosed is
+// a Reason, too: of an operation whose attempts had failed so far when Close ended
+// its wait for the next one.
 var (
 	ErrClosed      = errors.New("closed: make a new one")
 	ErrNotLoggedIn = errors.New("not logged in: call Login first")
@@ -70,11 +73,18 @@ func (e *Error) Error() string {
 	if e.Attempts > 1 {
 		fmt.Fprintf(&b, " after %d attempts in %s", e.Attempts, roughly(e.Elapsed))
 	}
-	if e.Err != nil && e.Err != e.Reason {
+	if e.Err != nil && !same(e.Err, e.Reason) {
 		b.WriteString(": ")
 		b.WriteString(oneLine(e.Err.Error()))
 	}
 	return b.String()
+}
+
+// same reports whether a and b are one error. The cause of a context may be of a
+// type that == panics at.
+func same(a, b error) bool {
+	v := reflect.ValueOf(a)
+	return v.IsValid() && v.Comparable() && a == b
 }
 
 // Unwrap lets errors.Is find the reason, and errors.Is and errors.As the last

@@ -10,14 +10,16 @@ import (
 // Hooks tell a program what happens inside its operations, for logs, metrics
 // and progress bars. Any of them may be nil. They are called synchronously, in
 // the goroutine of the operation, with no lock held; the operation waits for
-// them. Operations that run at the same time call them at the same time. They
+// them, and holds its session meanwhile: a hook that runs another operation of the
+// same Client may wait for that session for ever. Operations that run at the same time call them at the same time. They
 // get the operation's context and never a password or the content of a file.
 //
 // For one operation they are called in this order:
 //
-//	Attempt Login? Connect? Progress* ( Failed ( Redial | Wait ) Attempt Login? Connect? Progress* )* Failed? Done
+//	Attempt Login? Connect? Progress* ( Failed ( Redial | Wait ) Attempt Login? Connect? Progress* )* ( Failed Wait? )? Done
 //
-// The last Failed is missing when the operation succeeded. Where an attempt does
+// The last Failed is missing when the operation succeeded; a Wait after it was cut
+// short, by the end of the context or by Close. Where an attempt does
 // not count, because its session turned out to be dead already or because the
 // server bears no more sessions than there are, Redial stands in place of Wait and
 // the same attempt number comes again.

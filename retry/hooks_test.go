@@ -21,7 +21,7 @@ import (
 
 // grammar is the order of calls that the comment of Hooks promises, a letter
 // each: Attempt, Login, Connect, Progress, Failed, Redial, Wait, Done.
-var grammar = regexp.MustCompile(`^(AL?C?P*(F[RW]AL?C?P*)*F?D)+$`)
+var grammar = regexp.MustCompile(`^(AL?C?P*(F[RW]AL?C?P*)*(FW?)?D)+$`)
 
 // tape writes down the calls of all hooks.
 type tape struct {

@@ -21,6 +21,9 @@ type keeper interface {
 	// away is closed when the server, which is away, is there again; nil = it
 	// is not known to be away.
 	away() <-chan struct{}
+	// closed is closed when no more sessions are handed out; nil = its users
+	// know it by their context.
+	closed() <-chan struct{}
 }
 
 // request is what is asked of a session.
@@ -33,6 +36,8 @@ type request struct {
 // turn is one attempt's place among the others: what it asks of a keeper, and
 // what it was granted.
 type turn struct {
+	now    time.Time // the present time
+	place  uint64    // in the order of arrival; 0 = it arrives now
 	began  time.Time // of the transaction
 	fresh  time.Time // a session that was opened before will not do; zero = any will
 	failed time.Time // when the attempt before failed of a server that is away; zero = it did not

@@ -4,11 +4,9 @@ import (
 	"errors"
 	"io"
 	"regexp"
-	"strconv"
 	"syscall"
 	"time"
 
-	"github.com/ftpretry/ftpretry/policy"
 	"github.com/ftpretry/ftpretry/transient"
 )
 
@@ -27,7 +25,7 @@ type limit struct {
 	next   time.Time // when one more is tried
 	trying bool      // it is being tried
 	until  time.Time // no session is opened before
-	waits  *policy.Schedule
+	pace   *pace     // between refusals; nil = none since a session was opened
 	ended  time.Time // when a session was ended last: the server may be slow to free its place
 
 	refused time.Time // when it was refused last
@@ -46,9 +44,15 @@ func (l *limit) set(n int, now time.Time, err error) *Limit {
 	return change
 }
 
-// due reports whether one session more than the limit may be tried.
+// tries reports whether one session more than the limit will be tried some time.
+// A refusal that may be an accident is not what was learned.
+func (l *limit) tries() bool {
+	return l.now < l.most && (l.every > 0 || l.before > 0)
+}
+
+// due reports whether it may be tried now.
 func (l *limit) due(now time.Time) bool {
-	return l.now < l.most && l.every > 0 && !l.trying && !now.Before(l.next)
+	return l.tries() && !l.trying && !now.Before(l.next)
 }
 
 // tried notes that the trial of one session more has ended without an answer to
@@ -66,7 +70,7 @@ const again = 2 * time.Second
 // opened notes that the server bears live sessions; trial says that the last of
 // them was tried beyond the limit.
 func (l *limit) opened(live int, trial bool, now time.Time) *Limit {
-	l.until, l.waits = time.Time{}, nil
+	l.until, l.pace = time.Time{}, nil
 	if live <= l.now {
 		return nil
 	}
@@ -80,33 +84,29 @@ func (l *limit) opened(live int, trial bool, now time.Time) *Limit {
 }
 
 // crowd notes that the server refused one more session than it has. The caller
-// holds mu.
+// holds mu, which crowd gives up for a while.
 func (p *pool) crowd(now time.Time, t *turn, f failure) *Limit {
 	l := &p.limit
-	number := told(f)
-	bears := p.live + p.opening - 1 // others are being opened, which may get in
-	if number >= p.live && number < bears {
-		bears = number
-	}
 	if t.trial && (f.command != "" || l.before == 0 || l.heard.After(l.refused)) {
 		l.before, l.next = 0, now.Add(l.every) // it was one more than the limit, which so is confirmed
 		return nil
 	}
-	if bears >= l.now {
-		bears = p.live
-	}
-	if l.waits == nil {
-		l.waits = p.endpoint.cfg.Policy.Start(now)
-	}
 	// Not as long as for a server that is full: sessions that are lost meanwhile
 	// have to be replaced.
-	wait, stop := l.waits.Next(now, transient.Busy, false, f.verdict.Wait)
-	if stop != policy.Continue {
-		wait = policy.DefaultMax
+	if wait, ok := p.pause(&l.pace, now, transient.Busy); ok {
+		l.until = now.Add(max(wait, f.verdict.Wait))
 	}
-	l.until, l.refused = now.Add(wait), now
+	l.refused = now
 	if t.trial {
 		l.next = l.until
+	}
+	number := told(f)
+	bears := max(p.live+p.opening-1, 1) // others are being opened, which may get in
+	if number >= p.live && number < bears {
+		bears = number
+	}
+	if bears >= l.now {
+		bears = max(p.live, 1)
 	}
 	switch {
 	case bears >= l.now, now.Sub(l.ended) < freed:
@@ -144,7 +144,7 @@ const freed = 2 * time.Second
 // open, speaks of their number: in words, or by hanging up without any (ProFTPD's
 // MaxInstances and MaxConnectionRate; IIS); or is a login refused with which
 // others are logged in (some servers have no other words for it).
-func (p *pool) atLimit(s *session, f failure) bool {
+func atLimit(s *session, f failure) bool {
 	if r := f.verdict.Reply; r != nil {
 		// A password that has changed meanwhile is not sent again and again.
 		wrong := f.verdict.Class == transient.Permanent && wrongPassword.MatchString(r.Msg)
@@ -153,24 +153,4 @@ func (p *pool) atLimit(s *session, f failure) bool {
 	return f.command == "" && s.wire.Reached() && (errors.Is(f.err, io.EOF) || errors.Is(f.err, syscall.ECONNRESET))
 }
 
-// told is the number of sessions that a refusal says are allowed; 0 = it says
-// none, or says more than one number.
-func told(f failure) int {
-	if f.verdict.Reply == nil || f.verdict.Class != transient.Overload {
-		return 0
-	}
-	text := ofTime.ReplaceAllString(f.verdict.Reply.Msg, " ")
-	found := number.FindAllStringSubmatch(text, 2)
-	if len(found) != 1 {
-		return 0
-	}
-	n, _ := strconv.Atoi(found[0][1])
-	return n
-}
-
-var (
-	wrongPassword = regexp.MustCompile(`(?i)incorrect|invalid|password|authenticat`)
-	// number is one that stands by itself, not within an address or a word.
-	number = regexp.MustCompile(`(?:^|[\s(\["'=:<])([1-9][0-9]{0,3})(?:$|[\s)\]"',;:>]|\.(?:\s|$))`)
-	ofTime = regexp.MustCompile(`(?i)\b[0-9]+ *(?:s|secs?|seconds?|m|mins?|minutes?|h|hours?|days?|%)\b`)
-)
+var wrongPassword = regexp.MustCompile(`(?i)incorrect|invalid|password|authenticat`)

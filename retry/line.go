@@ -15,7 +15,7 @@ type line struct {
 	endpoint *endpoint
 
 	session atomic.Pointer[session] // nil while it is in use
-	closed  atomic.Bool
+	done    atomic.Bool
 
 	inUse          bool // a download is open
 	in             bool // logged in
@@ -36,7 +36,7 @@ func (l *line) open() error {
 	switch {
 	case l == nil:
 		return errZero
-	case l.closed.Load():
+	case l.done.Load():
 		return ErrClosed
 	case l.inUse:
 		return ErrInUse
@@ -91,9 +91,12 @@ func (l *line) leave(*turn, outcome) {}
 // away implements keeper: a line has nobody to learn it from.
 func (l *line) away() <-chan struct{} { return nil }
 
+// closed implements keeper: Conn.Quit ends its context.
+func (l *line) closed() <-chan struct{} { return nil }
+
 // take implements keeper.
 func (l *line) take(ctx context.Context, r request, _ *turn) (*session, error) {
-	if l.closed.Load() {
+	if l.done.Load() {
 		return nil, &final{reason: ErrPermanent, err: ErrClosed}
 	}
 	s := l.session.Swap(nil)
@@ -147,7 +150,7 @@ func (l *line) give(ctx context.Context, s *session, keep bool) {
 	l.session.Store(s)
 	// It may have come too late for the one that closed the line, or for the
 	// end of the context.
-	if l.closed.Load() {
+	if l.done.Load() {
 		l.quit()
 	} else if ctx.Err() != nil {
 		l.cut()
@@ -173,7 +176,7 @@ func (l *line) cut() {
 
 // quit ends the idle session; one in use is ended when it comes back.
 func (l *line) quit() {
-	l.closed.Store(true)
+	l.done.Store(true)
 	if s := l.session.Swap(nil); s != nil {
 		s.end(context.Background())
 	}

@@ -34,9 +34,9 @@ type outage struct {
 	dials int
 	until time.Time     // nobody tries before
 	over  chan struct{} // closed when the server is there again
-	pace  *policy.Schedule
-	final bool      // the last was a refusal for good
-	lost  time.Time // when the last session was lost; zero = none was, since one was opened
+	pace  *pace         // between tries; nil = none has failed yet
+	final bool          // the last was a refusal for good
+	lost  time.Time     // when the last session was lost; zero = none was, since one was opened
 }
 
 func (o *outage) on() bool { return !o.since.IsZero() }
@@ -94,11 +94,12 @@ func (p *pool) failed(ctx context.Context, s *session, t *turn, err error) error
 	x := s.wire.Exchange()
 	err = s.wire.Recover(err)
 	f := failure{verdict: classify(p.endpoint.cfg.Classifier, x, err), command: x.Command, err: err}
+	full := atLimit(s, f)
 	now := time.Now()
+	p.endpoint.stats.refused.Add(1)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.endpoint.stats.refused.Add(1)
-	if p.live > 0 && p.atLimit(s, f) {
+	if p.live > 0 && full {
 		t.news.limit = p.crowd(now, t, f)
 		return &crowded{err}
 	}
@@ -129,33 +130,22 @@ func (p *pool) failed(ctx context.Context, s *session, t *turn, err error) error
 	return err
 }
 
-// held reports whether nobody may try to open a session yet.
-func (p *pool) held(now time.Time) bool {
-	return now.Before(p.outage.until) || now.Before(p.limit.until)
-}
-
 // hold has nobody try before the shortest time that the pool's own policy would
 // wait, whoever it was that found the server away: among many attempts there is
 // always one that has waited little yet, and one that has to wait long. An attempt
-// that is not made again holds up nobody.
+// that is not made again holds up nobody. The caller holds mu, which hold gives up
+// for a while.
 func (p *pool) hold(back time.Time) {
 	o := &p.outage
-	own := p.endpoint.cfg.Policy
-	if o.pace == nil {
-		pace := own.Clone()
-		pace.Attempts, pace.Elapsed, pace.Jitter = -1, 0, -1
-		for class, own := range pace.Classes {
-			own.Attempts, own.Elapsed, own.Jitter = 0, 0, 0
-			pace.Classes[class] = own
-		}
-		o.pace = pace.Start(o.at)
+	wait, ok := p.pause(&o.pace, o.at, o.last.verdict.Class)
+	if !ok {
+		return
 	}
-	wait, _ := o.pace.Next(o.at, o.last.verdict.Class, false, 0)
 	if back.IsZero() {
 		o.until = back
 		return
 	}
-	jitter := min(max(cmp.Or(own.Jitter, policy.DefaultJitter), 0), policy.DefaultJitter)
+	jitter := min(max(cmp.Or(p.endpoint.cfg.Policy.Jitter, policy.DefaultJitter), 0), policy.DefaultJitter)
 	wait = time.Duration(float64(wait) * (1 - jitter))
 	o.until = o.at.Add(max(wait, o.last.verdict.Wait))
 }
@@ -183,13 +173,14 @@ func (p *pool) known(t *turn) error {
 // as good as its own.
 const recent = 8
 
-// vain is why it is in vain to wait for a server that is away: the context ends
-// before anybody tries again. nil = it is not. The caller holds mu.
-func (p *pool) vain(ctx context.Context) error {
+// vain is why it is in vain to wait for a server that is away: the wait ends at
+// end, zero = never, before anybody tries again. nil = it is not. The caller holds
+// mu.
+func (p *pool) vain(end time.Time) error {
 	if !p.outage.on() || p.live > 0 || p.outage.until.IsZero() {
 		return nil
 	}
-	if end, ok := ctx.Deadline(); ok && !p.outage.until.Before(end) {
+	if !end.IsZero() && !p.outage.until.Before(end) {
 		return &tooLate{p.outage.last.err, p.outage.until}
 	}
 	return nil

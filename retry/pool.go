@@ -22,6 +22,7 @@ type pool struct {
 
 	mu       sync.Mutex
 	queue    []*waiter  // first come first
+	arrivals uint64     // attempts that have come
 	idle     []*session // longest idle first
 	inUse    int        // attempts that have their turn
 	opening  int        // of them, those that may be opening a session
@@ -35,12 +36,13 @@ type pool struct {
 	timer    *time.Timer // of idle sessions
 	watching bool        // expire will run
 	shut     atomic.Bool
+	ended    chan struct{}  // closed when shut
 	closing  sync.WaitGroup // of expire
 }
 
 func newPool(e *endpoint) *pool {
 	most := e.cfg.MaxConns
-	return &pool{endpoint: e, limit: limit{most: most, now: most, every: e.cfg.LimitInterval}}
+	return &pool{endpoint: e, ended: make(chan struct{}), limit: limit{most: most, now: most, every: e.cfg.LimitInterval}}
 }
 
 // addr is the server's address; "" for no pool.
@@ -64,19 +66,23 @@ var errAllEnded = errors.New("server had ended the idle session")
 
 func errClosed() error { return &final{reason: ErrPermanent, err: ErrClosed} }
 
+// closed implements keeper.
+func (p *pool) closed() <-chan struct{} { return p.ended }
+
 // take implements keeper.
 func (p *pool) take(ctx context.Context, r request, t *turn) (*session, error) {
-	for t.idle != nil {
-		s := t.idle
-		t.idle = nil
-		if s.wire.Bind(ctx, r.now) && s.alive(r) {
-			return s, nil
+	for !t.opens {
+		if s := t.idle; s != nil {
+			t.idle = nil
+			if s.wire.Bind(ctx, r.now) && s.alive(r) {
+				return s, nil
+			}
+			s.wire.Close()
+			p.gone()
 		}
-		s.wire.Close()
-		p.instead(t)
-	}
-	if !t.opens {
-		return nil, &crowded{errAllEnded}
+		if !p.instead(t) {
+			return nil, &crowded{errAllEnded}
+		}
 	}
 	for _, s := range t.room {
 		s.end(ctx)
@@ -94,15 +100,15 @@ func (p *pool) take(ctx context.Context, r request, t *turn) (*session, error) {
 
 // instead looks for something in the place of an idle session that has turned
 // out to be none: another one, or the right to open one.
-func (p *pool) instead(t *turn) {
+func (p *pool) instead(t *turn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.live--
 	p.inUse--
-	p.grant(t) // or nothing, which take says
-	if t.idle == nil && !t.opens {
+	found := p.grant(t, time.Now())
+	if !found {
 		p.inUse++
 	}
+	return found
 }
 
 // opened takes note of a new session.
@@ -116,7 +122,7 @@ func (p *pool) opened(t *turn) {
 	p.doubtful = false
 	t.news.up = p.outage.rose(now)
 	t.news.limit = p.limit.opened(p.live, t.trial, now)
-	p.dispatch()
+	p.dispatch(now)
 }
 
 // gone takes note that a session has ended.
@@ -225,6 +231,7 @@ func (p *pool) close() {
 		return
 	}
 	p.shut.Store(true)
+	close(p.ended)
 	for _, timer := range []*time.Timer{p.timer, p.waker} {
 		if timer != nil {
 			timer.Stop()

@@ -16,26 +16,31 @@ type waiter struct {
 // admit implements keeper: it waits for a session, or for the right to open one,
 // in the order of arrival.
 func (p *pool) admit(ctx context.Context, t *turn) error {
+	end, _ := ctx.Deadline()
 	p.mu.Lock()
 	if p.shut.Load() {
 		p.mu.Unlock()
 		return errClosed()
 	}
 	if p.outage.dials > 0 {
-		if err := cmp.Or(p.known(t), p.vain(ctx)); err != nil {
+		if err := cmp.Or(p.known(t), p.vain(end)); err != nil {
 			p.mu.Unlock()
 			return err
 		}
 	}
-	if len(p.queue) == 0 && p.grant(t) {
+	if t.place == 0 {
+		p.arrivals++
+		t.place = p.arrivals
+	}
+	if len(p.queue) == 0 && p.grant(t, t.now) {
 		p.mu.Unlock()
 		return nil
 	}
 	w := &waiter{turn: t, ready: make(chan error, 1)}
-	p.queue = append(p.queue, w)
-	p.dispatch()
-	p.mu.Unlock()
+	p.queue = slices.Insert(p.queue, p.behind(t.place), w)
 	start := time.Now()
+	p.dispatch(start)
+	p.mu.Unlock()
 	defer func() { p.endpoint.stats.queued.Add(int64(time.Since(start))) }()
 	select {
 	case err := <-w.ready:
@@ -48,6 +53,16 @@ func (p *pool) admit(ctx context.Context, t *turn) error {
 	}
 }
 
+// behind is where in the queue an attempt belongs that has arrived as the
+// place-th: nearly always at its end. The caller holds mu.
+func (p *pool) behind(place uint64) int {
+	i := len(p.queue)
+	for i > 0 && p.queue[i-1].turn.place > place {
+		i--
+	}
+	return i
+}
+
 // withdraw takes w out of the queue; false where it was served meanwhile.
 func (p *pool) withdraw(w *waiter) bool {
 	p.mu.Lock()
@@ -57,7 +72,7 @@ func (p *pool) withdraw(w *waiter) bool {
 		return false
 	}
 	p.queue = slices.Delete(p.queue, i, i+1)
-	p.dispatch() // it may have stood in the way of others
+	p.dispatch(time.Now()) // it may have stood in the way of others
 	return true
 }
 
@@ -71,6 +86,10 @@ func (p *pool) leave(t *turn, o outcome) {
 	}()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if t.missed {
+		t.missed = false
+		p.hold(o.back) // first: a BackOff of the caller's may panic in it
+	}
 	p.inUse--
 	if t.opens {
 		t.opens = false
@@ -92,10 +111,6 @@ func (p *pool) leave(t *turn, o outcome) {
 	for _, s := range unused {
 		p.rest(s)
 	}
-	if t.missed {
-		t.missed = false
-		p.hold(o.back)
-	}
 	if o.lost {
 		p.doubtful = true
 		if p.live == 0 && p.outage.lost.IsZero() {
@@ -105,13 +120,13 @@ func (p *pool) leave(t *turn, o outcome) {
 	if o.full != nil {
 		t.news.limit = p.tight(time.Now(), o.full)
 	}
-	p.dispatch()
+	p.dispatch(time.Now())
 }
 
-// grant gives t what it asks for, if it is to be had. The caller holds mu.
-func (p *pool) grant(t *turn) bool {
+// grant gives t what it asks for, if it is to be had now. The caller holds mu.
+func (p *pool) grant(t *turn, now time.Time) bool {
 	trial := p.inUse >= p.limit.now
-	if trial && (p.inUse > p.limit.now || !p.limit.due(time.Now())) {
+	if trial && (p.inUse > p.limit.now || !p.limit.due(now)) {
 		return false
 	}
 	if i := p.usable(t); i >= 0 && !trial {
@@ -120,7 +135,7 @@ func (p *pool) grant(t *turn) bool {
 		p.inUse++
 		return true
 	}
-	if !p.mayOpen() {
+	if !p.mayOpen(now) {
 		return false
 	}
 	if trial {
@@ -152,20 +167,21 @@ func (p *pool) usable(t *turn) int {
 // known that the server lets anybody in, one is tried alone, and the others wait
 // for what comes of it; then as many more at a time as there are. The caller
 // holds mu.
-func (p *pool) mayOpen() bool {
-	if p.opening > 0 && (p.doubtful || p.opening >= p.live) {
+func (p *pool) mayOpen(now time.Time) bool {
+	if p.opening > 0 && (p.doubtful || p.opening >= p.live) || p.outage.pace.busy() || p.limit.pace.busy() {
 		return false
 	}
-	return p.outage.until.IsZero() && p.limit.until.IsZero() || !p.held(time.Now())
+	return !now.Before(p.outage.until) && !now.Before(p.limit.until)
 }
 
-// dispatch serves those who wait, as far as can be done. The caller holds mu.
-func (p *pool) dispatch() {
-	now := time.Now() // before anybody is refused for what is over a moment later
+// dispatch serves those who wait, as far as can be done now. It looks at no other
+// clock: what is not over yet at its time is waited for (test:
+// TestWhoWaitsIsServedOrWoken). The caller holds mu.
+func (p *pool) dispatch(now time.Time) {
 	for i := 0; i < len(p.queue); {
 		w := p.queue[i]
 		switch {
-		case p.grant(w.turn):
+		case p.grant(w.turn, now):
 			p.queue = slices.Delete(p.queue, i, i+1)
 			w.ready <- nil
 		case !w.turn.fresh.IsZero() && len(p.idle) > 0:
@@ -204,7 +220,7 @@ func (p *pool) wakeLater(now time.Time) {
 	}
 	soonest(p.outage.until)
 	soonest(p.limit.until)
-	if p.limit.now < p.limit.most && p.limit.every > 0 {
+	if p.limit.tries() {
 		soonest(p.limit.next)
 	}
 	if at.IsZero() || !p.waking.IsZero() && !p.waking.Before(now) && !at.Before(p.waking) {
@@ -224,6 +240,6 @@ func (p *pool) wake() {
 	defer p.mu.Unlock()
 	p.waking = time.Time{}
 	if !p.shut.Load() {
-		p.dispatch()
+		p.dispatch(time.Now())
 	}
 }

@@ -232,13 +232,16 @@ func (h *holder) admit(ctx context.Context, t *turn) error {
 // leave implements keeper.
 func (h *holder) leave(t *turn, o outcome) {
 	if h.session == nil && h.admitted {
-		h.admitted = false
 		h.inner.leave(t, o)
+		h.admitted = false
 	}
 }
 
 // away implements keeper.
 func (h *holder) away() <-chan struct{} { return h.inner.away() }
+
+// closed implements keeper.
+func (h *holder) closed() <-chan struct{} { return h.inner.closed() }
 
 // take implements keeper.
 func (h *holder) take(ctx context.Context, r request, t *turn) (*session, error) {

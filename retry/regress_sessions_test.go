@@ -64,6 +64,7 @@ func TestAPanicInAFunctionOfTheCallersKeepsNoPlace(t *testing.T) {
 		{"in the hook Failed", func(c *retry.Config) { c.Hooks.Failed = func(context.Context, retry.Failed) { scare() } }},
 		{"in the hook Wait", func(c *retry.Config) { c.Hooks.Wait = func(context.Context, retry.Wait) { scare() } }},
 		{"in the hook Done", func(c *retry.Config) { c.Hooks.Done = func(context.Context, retry.Done) { scare() } }},
+		{"in the hook Login", func(c *retry.Config) { c.Hooks.Login = func(context.Context, retry.Login) { scare() } }},
 		{"in the classifier", func(c *retry.Config) { c.Classifier = panics{&on} }},
 	} {
 		t.Run(c.name, func(t *testing.T) {

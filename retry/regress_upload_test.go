@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
@@ -181,19 +183,24 @@ func TestWriteToOfACallersReaderIsNotUsed(t *testing.T) {
 	}
 }
 
-// cancelling ends a context and then itself, in order.
+// cancelling ends a context and then itself, in order, when that has been noticed.
 type cancelling struct{ cancel context.CancelFunc }
 
 func (c cancelling) Read([]byte) (int, error) {
 	c.cancel()
+	time.Sleep(time.Millisecond) // virtual
 	return 0, io.EOF
 }
 
 func TestAnAtomicUploadThatWasCancelledAtItsEndShowsNothing(t *testing.T) {
-	srv := memory(t, retrytest.Config{})
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	err := client(t, srv).WithUpload(retry.Atomic).Stor(ctx, "/f", retry.Reader(io.MultiReader(strings.NewReader("half"), cancelling{cancel})))
-	require.ErrorIs(t, err, context.Canceled)
-	assert.False(t, srv.Exists("/f"))
+	synctest.Test(t, func(t *testing.T) {
+		srv := memory(t, retrytest.Config{})
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		cl := client(t, srv)
+		err := cl.WithUpload(retry.Atomic).Stor(ctx, "/f", retry.Reader(io.MultiReader(strings.NewReader("half"), cancelling{cancel})))
+		require.ErrorIs(t, err, context.Canceled)
+		assert.False(t, srv.Exists("/f"))
+		_ = cl.Close()
+	})
 }
