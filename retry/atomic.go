@@ -1,6 +1,7 @@
 package retry
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -12,7 +13,8 @@ import (
 
 const (
 	// tidyTime bounds the removal of what a failed operation leaves behind;
-	// tidyQuick does when the caller's context has ended and he is waiting.
+	// tidyQuick does when the caller's context has ended and he is waiting, if
+	// he has not said how long he does.
 	tidyTime  = 10 * time.Second
 	tidyQuick = 60 * time.Millisecond
 )
@@ -154,13 +156,13 @@ func (c *Client) removeTemp(ctx context.Context, a *atomicUpload, err error) err
 		return e
 	}
 	if errors.Is(err, ErrLogin) { // which the removal would try again
-		e.Err = fmt.Errorf("%w (left behind: %s)", e.Err, a.temp)
+		e.Err = &leftBehind{e.Err, a.temp}
 		return e
 	}
-	tidy, cancel := tidyContext(ctx)
+	tidy, cancel := tidyContext(ctx, cmp.Or(tempOf(ctx).Patience, tidyQuick))
 	defer cancel()
 	if left := c.tidier().do(tidy, removing("DELE", a.temp)); left != nil && !missing(left) {
-		e.Err = fmt.Errorf("%w (left behind: %s)", e.Err, a.temp)
+		e.Err = &leftBehind{e.Err, a.temp}
 	}
 	return e
 }
@@ -173,11 +175,20 @@ func (r *runner) tidier() *runner {
 	return &t
 }
 
-// tidyContext outlives the caller's context, if only for a moment.
-func tidyContext(ctx context.Context) (context.Context, context.CancelFunc) {
+// leftBehind is the failure of an upload whose temporary file is still there.
+type leftBehind struct {
+	err  error
+	temp string
+}
+
+func (l *leftBehind) Error() string   { return fmt.Sprintf("%v (left behind: %s)", l.err, l.temp) }
+func (l *leftBehind) Unwrap() []error { return []error{l.err, ErrLeftBehind} }
+
+// tidyContext outlives the caller's context, by a moment.
+func tidyContext(ctx context.Context, moment time.Duration) (context.Context, context.CancelFunc) {
 	tidy, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTime)
 	stop := context.AfterFunc(ctx, func() {
-		timer := time.NewTimer(tidyQuick)
+		timer := time.NewTimer(moment)
 		defer timer.Stop()
 		select {
 		case <-timer.C:

@@ -35,6 +35,10 @@ var (
 	ErrLogin     = fmt.Errorf("user or password refused: %w", ErrNoSession) // trying again locks accounts
 )
 
+// ErrLeftBehind says of an atomic upload that its temporary file could not be
+// removed. The error's text names it; [Client.CleanTemp] removes such files.
+var ErrLeftBehind = errors.New("temporary file is left on the server")
+
 // Mistakes in the use of a Client or Conn, found by errors.Is in an [Error]
 // whose Reason is [ErrPermanent]. Nothing was sent to the server. Only ErrClosed is
 // a Reason, too: of an operation whose attempts had failed so far when Close ended

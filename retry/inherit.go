@@ -1,6 +1,9 @@
 package retry
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // What a program that was killed had begun, and has written down, its next run
 // hands to an operation through the context.
@@ -27,6 +30,11 @@ type Temp struct {
 	// Keep leaves it there when the upload does not succeed, unless it can never
 	// succeed (ErrPermanent): it is for the next run to go on with.
 	Keep bool
+	// Patience is how long its removal may take when the context has ended; 0 =
+	// a moment, for the caller is waiting, in which no connection can be made
+	// over a long line. What could not be removed is in the error, which matches
+	// [ErrLeftBehind].
+	Patience time.Duration
 }
 
 // WithTemp returns a context in which an atomic Stor or StorFile uses this

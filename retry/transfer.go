@@ -321,7 +321,7 @@ func (r *runner) removePartial(ctx context.Context, u *upload, err error) {
 		}
 		return s.ftp.Delete(u.path)
 	}}
-	ctx, cancel := tidyContext(ctx)
+	ctx, cancel := tidyContext(ctx, tidyQuick)
 	defer cancel()
 	_ = r.tidier().do(ctx, op)
 }

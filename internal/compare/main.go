@@ -8,7 +8,7 @@
 //
 // It needs no network: the server runs in memory, in virtual time.
 //
-// With -others it compares curl, lftp, rclone and ftpretry instead, in real time
+// With -others it compares curl, lftp, secsy/goftp, rclone and ftpretry instead, in real time
 // and in front of real servers, and writes docs/field.md. .ci/compare-clients
 // installs what that needs.
 package main
@@ -26,7 +26,8 @@ import (
 func main() {
 	dir := flag.String("dir", "docs", "where compare.md and compare.svg, or field.md, are written; it must exist")
 	cases := flag.Bool("cases", false, "print every case that did not end well")
-	others := flag.String("others", "", "servers to run curl, lftp and rclone against: retrytest, vsftpd, proftpd, pure-ftpd, pyftpdlib (comma-separated)")
+	others := flag.String("others", "", "servers to run curl, lftp, goftp and rclone against: retrytest, vsftpd, proftpd, pure-ftpd, pyftpdlib (comma-separated)")
+	flag.StringVar(&only, "programs", "", "with -others: only these of the programs (comma-separated)")
 	nth := flag.Int("nth", 1, "with -others: only every nth fault")
 	within := flag.Duration("within", 2*time.Hour, "with -others: give up after this")
 	// Virtual time is only to be had from within a test, so that this program
@@ -57,6 +58,9 @@ func main() {
 			filepath.Join(*dir, "compare.md"), filepath.Join(*dir, "compare.svg"))
 	}}}, nil, nil)
 }
+
+// only are the programs to be compared; "" for all there are.
+var only string
 
 // compareOthers is replaced where there are real servers.
 var compareOthers = func(t *testing.T, _ []string, _ int, _ time.Duration, _ string, _ bool) {

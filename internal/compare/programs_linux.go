@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -54,12 +55,14 @@ type program struct {
 }
 
 func programs() []program {
-	return []program{
+	all := []program{
 		{"curl", "`--retry 6 --retry-all-errors --retry-delay 1 --connect-timeout 3 --max-time 6`", curl},
 		{"lftp", "`net:max-retries 7`, `net:timeout 3`, one second between attempts", lftp},
+		{"goftp", "`Store` and `Retrieve` of secsy/goftp, which resume by themselves, `Timeout` 3 s; called again, 7 times in all, one second apart, where the error is `Temporary`", secsy},
 		{"rclone", "`--retries 7 --retries-sleep 1s --timeout 3s --contimeout 3s --ftp-shut-timeout 3s`", rclone},
 		{"ftpretry", "`StorFile` and `RetrFile`, 7 attempts from 0.1 s, `ReplyTimeout` and `StallTimeout` 3 s", library},
 	}
+	return slices.DeleteFunc(all, func(p program) bool { return only != "" && !slices.Contains(strings.Split(only, ","), p.name) })
 }
 
 // version is the name with the version, as the program itself tells it.
@@ -108,6 +111,16 @@ func lftp(ctx context.Context, b booth, e errand) error {
 	}
 	cmd := exec.CommandContext(ctx, "lftp", "--norc", "-f", script)
 	cmd.Env = append(os.Environ(), "HOME="+b.near)
+	return execute(ctx, cmd)
+}
+
+func secsy(ctx context.Context, b booth, e errand) error {
+	args := []string{string(e), b.addr, b.far + "/file", filepath.Join(b.near, "got")}
+	if e == put {
+		args = []string{string(e), b.addr, b.far + "/new", filepath.Join(b.near, "new")}
+	}
+	cmd := exec.CommandContext(ctx, "goftp", args...)
+	cmd.Env = append(os.Environ(), "FTP_USER="+b.user, "FTP_PASSWORD="+b.password)
 	return execute(ctx, cmd)
 }
 

@@ -6,11 +6,16 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/ftpretry/ftpretry/retry"
 )
 
 const tempDigits = 10 // of the random part that retry.Client.TempName wants
+
+// tidyTime is how long the removal of a temporary file may take that no journal
+// knows of, after the run was cut.
+const tidyTime = 2 * time.Second
 
 // plan is a job that a worker has, and what the journal says of it.
 type plan struct {
@@ -83,7 +88,7 @@ func (l *lane) see(now version) {
 func (l *lane) begin() (context.Context, error) {
 	p := &l.plan
 	if !l.noted(p.job) {
-		return l.ctx, nil
+		return retry.WithTemp(l.ctx, retry.Temp{Patience: tidyTime}), nil
 	}
 	if !p.begun {
 		if err := l.run.log.write(l.run.log.begin(*p)); err != nil {

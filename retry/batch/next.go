@@ -19,6 +19,14 @@ import (
 // what is done. The order is that of a decision: the caller's own fault outranks
 // the reply, the reply outranks the symptom.
 func (r Result) Next() string {
+	advice := r.advice()
+	if advice != "" && errors.Is(r.Err, retry.ErrLeftBehind) {
+		advice += "; and delete the temporary file that the error names: nothing else will"
+	}
+	return advice
+}
+
+func (r Result) advice() string {
 	if r.State == Unknown {
 		return unsure[r.Kind]
 	}

@@ -62,7 +62,8 @@ type Runner struct {
 	Deadline time.Time
 	// Grace is how long jobs in flight may go on after Deadline, and after the
 	// server was given up, before they are cut; 0 = 30s, < 0 = not at all. The
-	// end of Run's context cuts them at once.
+	// end of Run's context cuts them at once. An upload that is cut with no
+	// Journal to know of it takes 2s more at most, to remove its temporary file.
 	Grace time.Duration
 
 	// Direct uploads under the final name at once, for servers that do not
