@@ -64,7 +64,7 @@ func realNight(t *testing.T, s *ftpd.Server) {
 	cfg.MaxConns = 12
 	cfg.Policy = policy.Policy{Attempts: -1, Initial: 50 * time.Millisecond, Max: 300 * time.Millisecond}
 	c := realClient(t, cfg)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 
 	// Somebody who restarts the server in the middle of it all.
