@@ -28,18 +28,20 @@ func (s *settings) client(hooks retry.Hooks) (*retry.Client, error) {
 	case strings.ContainsAny(s.addr, "@/"):
 		// Not repeated: such an address may hold a password.
 		return nil, misuse("-addr is host:port and nothing else: the name goes into -user, the password into %s", passwordVariable)
+	case s.netrc && s.passwordFile != "":
+		return nil, misuse("-netrc and -password-file: give one of them")
 	case s.ca != "" && !s.tls && !s.implicit:
 		return nil, misuse("-ca is for TLS: give -tls too")
 	}
+	user, password, err := s.credentials()
+	if err != nil {
+		return nil, err
+	}
 	cfg := retry.Config{
-		Addr: s.addr, User: s.user, MaxConns: int(s.workers), Policy: s.policy, Hooks: hooks,
+		Addr: s.addr, User: user, Password: password, MaxConns: int(s.workers), Policy: s.policy, Hooks: hooks,
 		ConnectTimeout: time.Duration(s.connect), ReplyTimeout: time.Duration(s.reply), StallTimeout: time.Duration(s.stall),
 		ImplicitTLS: s.implicit, Dial: s.dial, TLS: s.trusted,
 		Verify: map[string]retry.VerifyMode{"size": retry.VerifySize, "hash": retry.VerifyHash, "none": retry.VerifyNone}[s.verify.String()],
-	}
-	var err error
-	if cfg.Password, err = s.password(); err != nil {
-		return nil, err
 	}
 	if s.tls || s.implicit {
 		if cfg.TLS, err = s.trust(); err != nil {
@@ -47,6 +49,18 @@ func (s *settings) client(hooks retry.Hooks) (*retry.Client, error) {
 		}
 	}
 	return retry.New(cfg)
+}
+
+// credentials are user and password.
+func (s *settings) credentials() (user, password string, err error) {
+	if s.netrc {
+		if user, password, err = s.fromNetrc(); err != nil {
+			err = misuse("-netrc: %w", err)
+		}
+		return user, password, err
+	}
+	password, err = s.password()
+	return s.user, password, err
 }
 
 // password is that of the user.
@@ -64,7 +78,7 @@ func (s *settings) password() (string, error) {
 		return "", nil
 	}
 	if !ok {
-		return "", misuse("no password for %s: set %s, or give -password-file", shown(s.user), passwordVariable)
+		return "", misuse("no password for %s: set %s, or give -password-file or -netrc", shown(s.user), passwordVariable)
 	}
 	return word, nil
 }

@@ -7,7 +7,8 @@
 //	go run ./examples/batch report night.db
 //	go run ./examples/batch -demo
 //
-// The password is in FTP_PASSWORD, or in a file named by -password-file.
+// The password is in FTP_PASSWORD, in a file named by -password-file, or in a netrc
+// file (-netrc).
 // `batch COMMAND -h` tells of every setting.
 package main
 

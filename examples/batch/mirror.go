@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -66,11 +68,17 @@ func down(r *batch.Runner, ctx context.Context, m batch.Mirror, _ teller) (*batc
 	return r.MirrorDown(ctx, m)
 }
 
-// canFill finds out whether files can be made in the directory dir, which is
-// made first.
+// canFill finds out whether files can be made in the directory dir, or where it is
+// not there, in the one that it would be made in. It makes nothing that stays.
 func canFill(dir string) error {
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	info, err := os.Stat(dir)
+	switch up := filepath.Dir(filepath.Clean(dir)); {
+	case errors.Is(err, fs.ErrNotExist) && up != dir:
+		return canFill(up)
+	case err != nil:
 		return err
+	case !info.IsDir():
+		return fmt.Errorf("%s is not a directory", shown(dir))
 	}
 	return canWrite(filepath.Join(dir, "trial"))
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"sync"
 	"time"
 
@@ -24,9 +26,15 @@ func perform(t terminal, s *settings, strange []string, do work) (status int, er
 		return 0, err
 	}
 	defer func() { _ = client.Close() }()
-	if err := canWrite(s.html); err != nil {
+	switch err := canWrite(s.html); {
+	case s.dryRun && s.html != "":
+		tell.remark("-html is left out: a dry run has no report")
+		s.html = ""
+	case err != nil:
 		return 0, misuse("-html: %w", err)
 	}
+	ctx, done := interruptible(tell.remark)
+	defer done()
 	runner := &batch.Runner{
 		Client: client, Workers: int(s.workers), Hooks: tell.runner(),
 		StopOnError: s.stopOnError, Deadline: s.deadline.Time, Direct: s.direct,
@@ -34,17 +42,17 @@ func perform(t terminal, s *settings, strange []string, do work) (status int, er
 	if s.dryRun {
 		runner.Hooks.Ended = unlessNotRun(runner.Hooks.Ended)
 	}
-	if s.journal != "" {
-		if runner.Journal, err = batch.OpenJournal(s.journal); err != nil {
-			return 0, err
+	if runner.Journal, err = s.openJournal(ctx); err != nil {
+		if ctx.Err() != nil {
+			tell.remark("nothing was run: %v", err)
+			return exit(ctx, nil, err), nil
 		}
-		defer func() { _ = runner.Journal.Close() }()
+		return 0, err
 	}
+	defer func() { _ = runner.Journal.Close() }()
 	for _, name := range strange {
 		tell.remark("%s is no setting, and changes nothing", name)
 	}
-	ctx, done := interruptible(tell.remark)
-	defer done()
 	began := time.Now()
 	if err := knock(ctx, client, s.deadline.Time); err != nil {
 		tell.remark("nothing was run: %v", err)
@@ -71,6 +79,36 @@ func perform(t terminal, s *settings, strange []string, do work) (status int, er
 		return max(someFailed, exit(ctx, report, err)), nil
 	}
 	return exit(ctx, report, err), nil
+}
+
+// openJournal opens the journal, if there is to be one; nil = there is not. A dry
+// run makes none: it has use for one only to leave it out of the plan.
+func (s *settings) openJournal(ctx context.Context) (*batch.Journal, error) {
+	if _, err := os.Stat(s.journal); s.journal == "" || s.dryRun && errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return unlessEnded(ctx, func() (*batch.Journal, error) { return batch.OpenJournal(s.journal) })
+}
+
+// unlessEnded is what do returns, or the cause of ctx's end if that comes first.
+// What do is about is left to itself then: the program ends.
+func unlessEnded[T any](ctx context.Context, do func() (T, error)) (T, error) {
+	type answer struct {
+		of  T
+		err error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		of, err := do()
+		answers <- answer{of, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.of, a.err
+	case <-ctx.Done():
+		var none T
+		return none, context.Cause(ctx)
+	}
 }
 
 // unlessNotRun leaves out what a dry run does of all jobs: nothing.

@@ -75,7 +75,9 @@ func showReport(t terminal, c command, args []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	done := endAtSignal() // a large journal takes a while
 	r, err := batch.ReadReport(rest[0])
+	done()
 	if err != nil {
 		return 0, err
 	}

@@ -15,6 +15,7 @@ type settings struct {
 	file string // of settings
 
 	addr, user, passwordFile string
+	netrc                    bool
 	tls, implicit            bool
 	ca                       string
 	policy                   policy.Policy
@@ -53,6 +54,7 @@ var (
 		f.StringVar(&s.addr, "addr", "", "`host` or host:port of the server")
 		f.StringVar(&s.user, "user", "", "log in as `name` (default anonymous), with the password in FTP_PASSWORD")
 		f.StringVar(&s.passwordFile, "password-file", "", "read the password from the first line of `file`, not from FTP_PASSWORD")
+		f.BoolVar(&s.netrc, "netrc", false, "take user and password for the host from ~/.netrc, or the file that NETRC names")
 		f.BoolVar(&s.tls, "tls", false, "use TLS (AUTH TLS), or fail")
 		f.BoolVar(&s.implicit, "implicit-tls", false, "use TLS from the first byte, usually on port 990")
 		f.StringVar(&s.ca, "ca", "", "trust the certificates in `file` (PEM), not those of the system")
@@ -65,7 +67,7 @@ var (
 		f.Var(&s.workers, "workers", "`number` of files at once, each over a connection of its own")
 		f.Var(&s.policy, "policy", "try again by this `policy`, such as \"attempts=8 initial=500ms max=30s elapsed=2h\nstorage.initial=5m\" (default 7 attempts, waits from 1s to 1m)")
 		f.StringVar(&s.journal, "journal", "", "write down in `file` what is done: run the same again with it, even after a crash, and\nonly the rest is done; tomorrow's run takes a new one")
-		f.Var(&s.deadline, "deadline", "begin nothing after `when`: a time of day (06:00) or from now on (8h)")
+		f.Var(&s.deadline, "deadline", "begin nothing after `when`: a time of day (06:00) or from now on (8h); what is under way\nmay go on for 30s")
 		f.BoolVar(&s.stopOnError, "stop-on-error", false, "end the run at the first job that fails")
 		f.BoolVar(&s.direct, "direct", false, "upload under the final name at once, for servers that do not allow to rename;\na reader may then see half a file")
 		s.verify = choice{among: []string{"size", "hash", "none"}}

@@ -53,6 +53,9 @@ it has ended. All lines are checked before the first job begins.
 const mirrorHelp = `What is missing at the goal, or is another file there, is copied; the rest is left as it is, so that a second run has
 nothing to do, and one that was broken off goes on. Nothing is deleted without -delete. Try -dry-run first.
 
+Files whose names end in .part, .part.info or .ftpretry (after ten letters and digits) are taken for those of transfers
+that are not complete, and are neither copied nor deleted; the report counts them.
+
 A pattern is for names relative to both directories: *.tmp is any such name at any depth, /a.txt the one at the top
 only, logs/ directories only, a/**/b any number of directories between.
 `
@@ -68,8 +71,9 @@ func usage(out io.Writer) {
 	fmt.Fprint(out, `
   batch COMMAND -h               every setting of a command
 
-The password is in the environment variable FTP_PASSWORD, or in a file that -password-file names. Settings are flags,
-or FTPRETRY_ variables (FTPRETRY_WORKERS=8), or keys of a YAML file (-config FILE); the first that says something holds.
+The password is in the environment variable FTP_PASSWORD, in a file that -password-file names, or in ~/.netrc (-netrc):
+not on the command line, which others on the same machine can read. Settings are flags, or FTPRETRY_ variables
+(FTPRETRY_WORKERS=8), or keys of a YAML file (-config FILE); the first that says something holds.
 
 Exit status: 0 everything is done; 1 something failed, or may have, or had no turn; 2 nothing was begun, because of the
 command line, a setting or the job list; 3 interrupted (SIGINT and SIGTERM end it cleanly, a second one at once).

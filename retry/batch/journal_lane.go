@@ -183,6 +183,9 @@ func (n *run) tidy(unread bool) {
 	}
 	for from := ""; ; {
 		names, err := n.log.left(from)
+		if err != nil {
+			n.stop(err)
+		}
 		if err != nil || len(names) == 0 {
 			return
 		}

@@ -111,7 +111,9 @@ type Step struct {
 // at the goal in the place of a file or a directory is in the way. So are devices
 // and the like. Only the links that a server shows as what they lead to are taken
 // for that. Temporary files of transfers, as [retry.Client.IsTemp] and
-// [retry.IsPart] tell them, are neither copied nor deleted.
+// [retry.IsPart] tell them by their names, are neither copied nor deleted, but
+// told in Report.Notes: a file of somebody's own that ends in ".part" is one of
+// them.
 //
 // Of names that the server takes for one, because it does not tell upper and
 // lower case apart or the normal forms of Unicode, one is copied: the one that is

@@ -44,7 +44,7 @@ func (w *walk) temporary(e entry) bool {
 	return e.nature == file && (retry.IsPart(e.name) || w.client.IsTemp(e.name))
 }
 
-const noteTemporary = "temporary file of a transfer is left alone"
+const noteTemporary = "temporary file of a transfer, as its name tells (.part, .part.info, .ftpretry), is left alone"
 
 // unasked says why an entry is left alone; "" if it is not.
 func (w *walk) unasked(n *node, e entry) string {

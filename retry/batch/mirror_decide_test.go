@@ -84,7 +84,7 @@ func TestWhatAMirrorDoesAboutEachName(t *testing.T) {
 		"temporary files of transfers are left alone": {
 			source: []string{"a", "a.part", "a.part.info", "b.ABCDEFGHIJ.ftpretry"}, goal: []string{"x.part", "y/x.ABCDEFGHIJ.ftpretry"}, mirror: batch.Mirror{Delete: true},
 			want: []string{"a", "x.part", "y/x.ABCDEFGHIJ.ftpretry"},
-			why:  map[string]string{"a.part": "temporary file of a transfer is left alone", "x.part": "temporary file of a transfer is left alone"},
+			why:  map[string]string{"a.part": "temporary file of a transfer, as its name tells (.part, .part.info, .ftpretry), is left alone", "x.part": "temporary file of a transfer, as its name tells (.part, .part.info, .ftpretry), is left alone"},
 		},
 		"a dry run changes nothing": {
 			source: []string{"a", "d/b"}, goal: []string{"x", "y/z"}, mirror: batch.Mirror{Delete: true, DryRun: true},

@@ -111,6 +111,7 @@ func (r *Runner) run(ctx context.Context, jobs func(*run) iter.Seq[Job]) (*Repor
 	}
 	n := settled.start(ctx)
 	if n.log, err = settled.Journal.start(n); err != nil {
+		n.enough(nil)
 		n.cut(nil)
 		return &Report{Server: settled.Client.Addr(), Started: n.began, Stopped: err.Error()}, fmt.Errorf("batch: %w", err)
 	}

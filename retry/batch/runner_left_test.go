@@ -74,3 +74,24 @@ func TestARunThatIsCutLeavesNoTemporaryFileThatNobodyKnowsOf(t *testing.T) {
 		})
 	}
 }
+
+// foreign is a context of which package context knows nothing, so that it needs a
+// goroutine to follow it.
+type foreign struct {
+	context.Context
+	done chan struct{}
+}
+
+func (f foreign) Done() <-chan struct{} { return f.done }
+
+func TestARunThatCannotBeginLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) { // which fails where a goroutine is left
+		srv := retrytest.NewServer(t, retrytest.Config{InMemory: true})
+		closed := journal(t, t.TempDir()+"/journal")
+		require.NoError(t, closed.Close())
+		r := batch.Runner{Client: client(t, srv), Journal: closed}
+		_, err := r.Run(foreign{t.Context(), make(chan struct{})}, slices.Values([]batch.Job{}))
+		require.ErrorIs(t, err, batch.ErrJournalClosed)
+	})
+}
