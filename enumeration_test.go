@@ -24,11 +24,12 @@ type step struct {
 // place is where a server is and how it is talked to.
 type place struct {
 	secure, far bool
-	part        int // of the cases, one in so many; 0 = all
+	pret        bool // PRET is offered
+	part        int  // of the cases, one in so many; 0 = all
 }
 
 func (p place) bed(t *testing.T) (*retrytest.Server, retry.Config) {
-	srv, cfg := bed(t, p.secure)
+	srv, cfg := bed(t, p.secure, func(sc *retrytest.Config) { sc.Pret = p.pret })
 	if p.far {
 		cfg.Dial = distant(cfg.Dial)
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-
 	"net"
 	"os"
 	"path/filepath"
@@ -130,6 +129,7 @@ func farPart(usual int) int {
 // content are sent ahead.
 func TestEveryFaultAtEveryStepFromAfar(t *testing.T) {
 	enumerate(t, fromAfar, place{far: true, part: farPart(4)})
+	enumerate(t, fromAfar[:3], place{far: true, pret: true, part: farPart(8)})
 	enumerate(t, operations, place{far: true, part: farPart(16)})
 }
 

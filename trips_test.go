@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ftpretry/ftpretry/retry"
+	"github.com/ftpretry/ftpretry/retry/retrytest"
 )
 
 // trip is the round trip of a lagging connection.
@@ -124,35 +125,50 @@ func overLongLine(dial dialer, late time.Duration) dialer {
 	}
 }
 
+// smallFiles are operations on one small file, and the round trips that each
+// costs: with a server that knows nothing of PRET, and one that offers it.
+var smallFiles = []struct {
+	name        string
+	trips, pret float64
+	run         func(t *testing.T, c *retry.Client) error
+}{
+	{"download, its size asked for", 3, 3, func(t *testing.T, c *retry.Client) error {
+		return fetches(t.Context(), c, "/dir/one", "1")
+	}},
+	{"download to a file, size and time asked for", 3, 3, func(t *testing.T, c *retry.Client) error {
+		return c.RetrFile(t.Context(), "/dir/one", t.TempDir()+"/local")
+	}},
+	{"upload, verified, its time set when it is", 3, 4, func(t *testing.T, c *retry.Client) error {
+		return uploads(t.Context(), t, c, "/new")
+	}},
+	{"atomic upload, verified, its time set, renamed", 3, 4, func(t *testing.T, c *retry.Client) error {
+		return uploads(t.Context(), t, c.WithUpload(retry.Atomic), "/new")
+	}},
+}
+
 // TestRoundTripsOfASmallFile counts what a file costs on a long line where
 // others went before it, exactly, in virtual time. Bare connections of the ftp
 // package need 3 round trips for a download and 4 for an upload against this
-// server, neither of them verified, and one more each where its 226 is late.
+// server, neither of them verified, and one more each where its 226 is late, or
+// where it offers PRET.
 func TestRoundTripsOfASmallFile(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		most float64
-		run  func(t *testing.T, c *retry.Client) error
-	}{
-		{"download, its size asked for", 3, func(t *testing.T, c *retry.Client) error {
-			return fetches(t.Context(), c, "/dir/one", "1")
-		}},
-		{"download to a file, size and time asked for", 3, func(t *testing.T, c *retry.Client) error {
-			return c.RetrFile(t.Context(), "/dir/one", t.TempDir()+"/local")
-		}},
-		{"upload, verified, its time set when it is", 3, func(t *testing.T, c *retry.Client) error {
-			return uploads(t.Context(), t, c, "/new")
-		}},
-		{"atomic upload, verified, its time set, renamed", 3, func(t *testing.T, c *retry.Client) error {
-			return uploads(t.Context(), t, c.WithUpload(retry.Atomic), "/new")
-		}},
-	} {
-		for how, late := range map[string]time.Duration{"226 at once": 0, "226 late": trip} {
-			t.Run(c.name+", "+how, func(t *testing.T) {
+	for _, c := range smallFiles {
+		for _, server := range []struct {
+			how  string
+			late time.Duration
+			pret bool
+			most float64
+		}{
+			{"226 at once", 0, false, c.trips},
+			{"226 late", trip, false, c.trips},
+			{"PRET, 226 at once", 0, true, c.pret},
+			{"PRET, 226 late", trip, true, c.pret},
+		} {
+			t.Run(c.name+", "+server.how, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					srv, cfg := bed(t, false)
+					srv, cfg := bed(t, false, func(sc *retrytest.Config) { sc.Pret = server.pret })
 					plant(t, srv, before())
-					cfg.Dial = overLongLine(cfg.Dial, late)
+					cfg.Dial = overLongLine(cfg.Dial, server.late)
 					client, err := retry.New(cfg)
 					require.NoError(t, err)
 					defer client.Close()
@@ -164,11 +180,39 @@ func TestRoundTripsOfASmallFile(t *testing.T) {
 					for range files {
 						require.NoError(t, c.run(t, client))
 					}
-					assert.LessOrEqual(t, float64(time.Since(began))/float64(trip)/files, c.most)
+					assert.LessOrEqual(t, float64(time.Since(began))/float64(trip)/files, server.most)
 					assert.EqualValues(t, 1, client.Stats().Dials)
 				})
 			})
 		}
+	}
+}
+
+// TestAServerThatGivesNoPortBeforePRETIsNotAskedForOne: its refusals cost
+// nothing but the commands, and there are few of them.
+func TestAServerThatGivesNoPortBeforePRETIsNotAskedForOne(t *testing.T) {
+	for _, c := range smallFiles {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv, cfg := bed(t, false, func(sc *retrytest.Config) { sc.PretNeeded = true })
+				plant(t, srv, before())
+				cfg.Dial = overLongLine(cfg.Dial, 0)
+				client, err := retry.New(cfg)
+				require.NoError(t, err)
+				defer client.Close()
+				for range 10 {
+					require.NoError(t, c.run(t, client))
+				}
+				refusals := 0
+				for _, e := range srv.Log() {
+					if strings.HasPrefix(e.Reply, "503 ") {
+						refusals++
+					}
+				}
+				assert.LessOrEqual(t, refusals, 4)
+				assert.Empty(t, client.Stats().Replays)
+			})
+		})
 	}
 }
 

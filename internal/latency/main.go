@@ -33,6 +33,7 @@ type options struct {
 	files    int
 	size     int
 	sessions int
+	rounds   int
 	delay    time.Duration
 	trips    bool
 	tls      bool
@@ -48,6 +49,7 @@ func main() {
 	flag.IntVar(&o.files, "files", 2000, "files each way")
 	flag.IntVar(&o.size, "size", 4096, "bytes of each")
 	flag.IntVar(&o.sessions, "sessions", 8, "connections at once")
+	flag.IntVar(&o.rounds, "rounds", 1, "times that everything is done; medians are shown")
 	flag.DurationVar(&o.delay, "delay", 10*time.Millisecond, "of a packet, one way")
 	flag.BoolVar(&o.trips, "trips", false, "count round trips for a file: few files, over a line so slow that nothing else tells")
 	flag.BoolVar(&o.tls, "tls", false, "over TLS; lftp, rclone and curl are left out")
@@ -132,25 +134,41 @@ func compare(o options) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s, %d files of %d bytes, %d sessions, round trip %.1f ms\n\n", o.server, many, o.size, o.sessions, ms(trip))
+	fmt.Printf("%s, %d files of %d bytes, %d sessions, round trip %.1f ms, medians of %d\n\n", o.server, many, o.size, o.sessions, ms(trip), o.rounds)
+	programs := strings.Split(o.programs, ",")
+	took := map[string]*[2][]time.Duration{}
+	for range o.rounds { // each program once in each, so that a bad minute meets all of them
+		for _, p := range programs {
+			if took[p] == nil {
+				took[p] = &[2][]time.Duration{}
+			}
+			for way, up := range []bool{false, true} {
+				d, err := l.measure(o, s, p, up, many)
+				if err == nil && few > 0 {
+					var less time.Duration
+					less, err = l.measure(o, s, p, up, few)
+					d -= less
+				}
+				if err != nil {
+					fmt.Printf("%s: %v\n", p, err)
+					continue
+				}
+				took[p][way] = append(took[p][way], d)
+			}
+		}
+	}
 	fmt.Printf("%-28s %9s %9s %11s %11s\n", "", "down/s", "up/s", "trips down", "trips up")
-	for _, p := range strings.Split(o.programs, ",") {
-		var rate, trips [2]string
-		for i, up := range []bool{false, true} {
-			rate[i], trips[i] = "-", "-"
-			took, err := l.measure(o, s, p, up, many)
-			if err == nil && few > 0 {
-				var less time.Duration
-				less, err = l.measure(o, s, p, up, few)
-				took -= less
+	moved := float64(many - few)
+	for _, p := range programs {
+		rate, trips := [2]string{"-", "-"}, [2]string{"-", "-"}
+		for way, all := range took[p] {
+			if len(all) < o.rounds {
+				continue // it has failed
 			}
-			if err != nil {
-				fmt.Printf("%s: %v\n", p, err)
-				continue
-			}
-			moved := float64(many - few)
-			rate[i] = fmt.Sprintf("%.1f", moved/took.Seconds())
-			trips[i] = fmt.Sprintf("%.2f", took.Seconds()*float64(o.sessions)/moved/trip.Seconds())
+			slices.Sort(all)
+			median := all[len(all)/2].Seconds()
+			rate[way] = fmt.Sprintf("%.1f", moved/median)
+			trips[way] = fmt.Sprintf("%.2f", median*float64(o.sessions)/moved/trip.Seconds())
 		}
 		fmt.Printf("%-28s %9s %9s %11s %11s\n", p, rate[0], rate[1], trips[0], trips[1])
 	}

@@ -27,7 +27,8 @@ const farTrip = 2 * time.Millisecond
 type Learned struct {
 	ahead   habit // commands sent ahead
 	passive habit // a port for data asked for ahead
-	atEnd   habit // and that before the final reply to a download
+	unnamed habit // and that before PRET, of servers that have it; two failures are enough
+	atEnd   habit // a port before the final reply to a download
 	atEndUp habit // commands before the final reply to an upload
 	early   habit // content before the reply to STOR
 }

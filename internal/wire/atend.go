@@ -33,7 +33,7 @@ func (s *Session) Underway() bool { return len(s.control.queue) > 0 }
 
 // downloaded is called when the server has ended a data connection.
 func (s *Session) downloaded() {
-	if s.foresee && s.ending("RETR") && s.passiveWorth() && s.cfg.Learned.atEnd.worth() && !s.announces() {
+	if s.foresee && s.ending("RETR") && s.passiveWorth() && s.cfg.Learned.atEnd.worth() && s.givesUnnamed() {
 		s.sendAtEnd(&s.cfg.Learned.atEnd, s.passive.verb)
 	}
 }

@@ -174,7 +174,7 @@ func (s *Session) openData(addr string) (*Data, error) {
 	}
 	if err != nil {
 		if s.passive.used && s.interruption() == nil {
-			s.cfg.Learned.passive.failed()
+			s.portFailed()
 		}
 		return nil, err
 	}

@@ -60,8 +60,9 @@ func (s *Session) passiveWorth() bool {
 }
 
 // announces reports whether the ftp package tells the server of each transfer
-// before it asks for the port (PRET, draft-dd-pret): then no port can be asked
-// for before the name is known.
+// before it asks for the port (PRET, draft-dd-pret). A server that must know the
+// name before it can give a port refuses to give one ahead; to others PRET means
+// nothing (pure-ftpd).
 func (s *Session) announces() bool {
 	for line := range strings.SplitSeq(s.feat, "\n") {
 		if strings.TrimSpace(line) == "PRET" {
@@ -71,10 +72,14 @@ func (s *Session) announces() bool {
 	return false
 }
 
+// givesUnnamed reports whether the server may give a port for a transfer that it
+// knows nothing of.
+func (s *Session) givesUnnamed() bool { return s.cfg.Learned.unnamed.worth() || !s.announces() }
+
 // NextPort is what to Follow a command with so that the next transfer has its
 // port; nothing where none is expected.
 func (s *Session) NextPort() []string {
-	if s.foresee && s.passiveWorth() && !s.announces() {
+	if s.foresee && s.passiveWorth() && s.givesUnnamed() {
 		return []string{s.passive.verb}
 	}
 	return nil
@@ -83,24 +88,31 @@ func (s *Session) NextPort() []string {
 // OwnPort is the same for the transfer at hand, "RETR name", before its other
 // questions are asked. Where the port is known, the connection to it is begun
 // instead.
-func (s *Session) OwnPort(transfer string) []string {
-	if len(s.passive.reply) > 0 {
+func (s *Session) OwnPort(transfer string) (lines []string) {
+	known := len(s.passive.reply) > 0
+	if known {
 		s.dialAhead()
+	}
+	if !s.far() || !known && !s.passiveWorth() {
 		return nil
 	}
-	switch {
-	case !s.far() || !s.passiveWorth():
-		return nil
-	case s.announces():
-		return []string{"PRET " + transfer, s.passive.verb}
+	if s.announces() {
+		lines = append(lines, "PRET "+transfer)
 	}
-	return []string{s.passive.verb}
+	if !known {
+		lines = append(lines, s.passive.verb)
+	}
+	return lines
 }
 
 // PortWithPRET has the port of a transfer asked for together with its
-// announcement, where that is the next command.
+// announcement, where that is the next command, or the connection to it begun.
 func (s *Session) PortWithPRET() {
-	if s.announces() && s.passiveWorth() {
+	switch {
+	case !s.announces():
+	case len(s.passive.reply) > 0:
+		s.dialAhead()
+	case s.passiveWorth():
 		s.Follow(s.passive.verb)
 	}
 }
@@ -126,6 +138,7 @@ func (s *Session) keepPassive(code int, reply []byte) {
 			tried = s.control.atEnd
 		}
 		tried.failed()
+		s.cfg.Learned.unnamed.failed()
 		return
 	}
 	if time.Since(p.at) <= mostKept {
@@ -238,8 +251,14 @@ func (s *Session) portUsed(code int) {
 	case code < 200:
 		l.works.Store(true)
 	case code == 425 && !s.control.begun:
-		l.failed()
+		s.portFailed()
 	}
+}
+
+// portFailed takes note of a port that was asked for ahead and was of no use.
+func (s *Session) portFailed() {
+	s.cfg.Learned.passive.failed()
+	s.cfg.Learned.unnamed.failed()
 }
 
 // portOf is the port in a reply to EPSV (RFC 2428, section 3) or PASV; 0 = none.

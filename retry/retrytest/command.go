@@ -61,6 +61,7 @@ func init() {
 		"MFMT": {run: (*session).setModified, need: true},
 		"MLST": {run: (*session).machineEntry},
 
+		"PRET": {run: (*session).preTransfer, need: true},
 		"REST": {run: (*session).restart, need: true},
 		"RETR": {data: (*session).retrieve, need: true},
 		"STOR": {data: (*session).store, need: true},

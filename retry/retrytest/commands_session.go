@@ -2,6 +2,7 @@ package retrytest
 
 import (
 	"fmt"
+	"net"
 	"strings"
 )
 
@@ -63,6 +64,9 @@ func (s *session) features(string) string {
 	offer("MDTM", "MDTM")
 	offer("MFMT", "MFMT")
 	offer("MLST", "MLST type*;size*;modify*;perm*;")
+	if q := s.srv.cfg.Quirks; q.Pret || q.PretNeeded {
+		offer("PRET", "PRET")
+	}
 	offer("REST", "REST STREAM")
 	offer("SIZE", "SIZE")
 	offer("TVFS", "TVFS")
@@ -151,17 +155,44 @@ func (s *session) extendedPassive(arg string) string {
 	default:
 		return "522 Network protocol not supported, use (1)"
 	}
-	addr, err := s.openPassive()
-	if err != nil {
-		return "425 Cannot open a passive connection."
+	addr, refusal := s.passivePort()
+	if refusal != "" {
+		return refusal
 	}
 	return fmt.Sprintf("229 Entering Extended Passive Mode (|||%d|)", addr.Port)
 }
 
-func (s *session) passiveMode(string) string {
+// passivePort makes a port for both commands, or refuses to.
+func (s *session) passivePort() (addr *net.TCPAddr, refusal string) {
+	if q := s.srv.cfg.Quirks; q.PretNeeded && !s.announced {
+		return nil, "503 Use PRET first."
+	}
+	s.announced = false
 	addr, err := s.openPassive()
 	if err != nil {
-		return "425 Cannot open a passive connection."
+		return nil, "425 Cannot open a passive connection."
+	}
+	return addr, ""
+}
+
+// preTransfer takes note of the transfer that comes (draft-dd-pret). A port
+// that was given for another one is none any more, where the name matters.
+func (s *session) preTransfer(string) string {
+	q := s.srv.cfg.Quirks
+	switch {
+	case q.PretNeeded:
+		s.announced = true
+		s.closePassive()
+	case !q.Pret:
+		return "500 Unknown command."
+	}
+	return "200 Ready to proceed."
+}
+
+func (s *session) passiveMode(string) string {
+	addr, refusal := s.passivePort()
+	if refusal != "" {
+		return refusal
 	}
 	host := s.srv.cfg.PassiveHost
 	if host == "" {

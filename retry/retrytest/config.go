@@ -62,6 +62,8 @@ type Quirks struct {
 	DotEntries           bool   // listings include "." and ".." (pure-ftpd, ProFTPD)
 	NLSTPaths            bool   // NLST DIR answers DIR/NAME (vsftpd, ProFTPD) instead of NAME
 	FoldCase             bool   // names in the tree in memory that differ in case only are one (IIS and others on Windows)
+	Pret                 bool   // offers PRET and thinks nothing of it (pure-ftpd)
+	PretNeeded           bool   // offers PRET, and gives no port before it: 503 (drftpd)
 	PassiveHost          string // the IPv4 address in the reply to PASV, as behind a NAT; "" = the server's own
 	Capacity             int64  // bytes that fit into the tree in memory, then 452; 0 = no limit
 	Discard              bool   // the tree in memory keeps the sizes of uploads, not their bytes; reads as zeros

@@ -26,7 +26,7 @@ func PureFTPd() Config {
 	return Config{
 		Greeting: "220-Welcome to Pure-FTPd\n220 You will be disconnected after 15 minutes of inactivity.",
 		Without:  checksums(),
-		Quirks:   Quirks{RestartClamped: true, RestartTruncates: true, DotEntries: true, HideDotFiles: true},
+		Quirks:   Quirks{RestartClamped: true, RestartTruncates: true, DotEntries: true, HideDotFiles: true, Pret: true},
 	}
 }
 

@@ -28,6 +28,7 @@ type session struct {
 	cwd        string
 	rest       int64
 	renameFrom string
+	announced  bool // by PRET
 	ascii      bool
 	secure     bool // the control connection is TLS
 	protect    bool // PROT P
