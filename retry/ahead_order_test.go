@@ -20,10 +20,13 @@ import (
 
 // faraway makes the way to the server a long one.
 func faraway(c *retry.Config) {
+	dial := c.Dial
+	if dial == nil {
+		dial = (&net.Dialer{}).DialContext
+	}
 	c.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		time.Sleep(10 * time.Millisecond)
-		var d net.Dialer
-		return d.DialContext(ctx, network, addr)
+		return dial(ctx, network, addr)
 	}
 }
 

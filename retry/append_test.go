@@ -52,6 +52,16 @@ func TestAnAppendThatWasFalselyCalledCompleteIsContinued(t *testing.T) {
 	holds(t, srv, "/f", "old,new and more")
 }
 
+// What is longer by more than was appended was changed by somebody else, or the
+// same was appended twice.
+func TestAnAppendAfterWhichTheFileIsTooLongIsNotCalledDone(t *testing.T) {
+	srv := memory(t, retrytest.Config{}, retrytest.Fault{On: "SIZE", Nth: 2, Times: -1, Reply: "213 15"})
+	srv.WriteFile("/f", []byte("old,"))
+	err := client(t, srv).Append(t.Context(), "/f", retry.Bytes([]byte("new")))
+	require.ErrorIs(t, err, retry.ErrOutcomeUnknown)
+	holds(t, srv, "/f", "old,new")
+}
+
 // TestAFileThatIsLongerThanItsUploadIsNotCalledStored has what was there before
 // show behind the upload, as servers do that do not truncate.
 func TestAFileThatIsLongerThanItsUploadIsNotCalledStored(t *testing.T) {

@@ -93,6 +93,7 @@ func TestVerifyHashFindsWhatASizeDoesNot(t *testing.T) {
 		}
 		srv.Inject(retrytest.Fault{On: "SIZE", After: true, Run: spoil(srv, "/f"), Times: times})
 		check(cl.Stor(ctx, "/f", retry.Bytes(data)))
+		assert.Equal(t, 2, count(srv.Commands(), "STOR"), "what was found to be wrong is not built upon")
 
 		srv.Inject(retrytest.Fault{On: "SIZE", Nth: 1, After: true, Times: times, Run: func() {
 			for _, name := range srv.Names() {

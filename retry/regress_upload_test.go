@@ -21,16 +21,18 @@ import (
 func TestAWholeUploadIsNotDeletedBecauseItsSourceWentAway(t *testing.T) {
 	for _, c := range []struct {
 		name  string
+		cfg   retrytest.Config
 		fault retrytest.Fault
 		there string // in the end; "" = nothing
 	}{
-		{"the first attempt was executed", done("STOR"), "only copy"},
-		{"the first attempt was cut after a part", retrytest.Fault{On: "STOR", Data: retrytest.FIN, At: 4, Lose: true, Control: retrytest.FIN}, "only"},
+		{"the first attempt was executed", retrytest.Config{}, done("STOR"), "only copy"},
+		{"the first attempt was cut after a part", retrytest.Config{}, lostAt("STOR", 4), "only"},
+		{"the first attempt was cut on a server without sizes", retrytest.Config{Without: []string{"SIZE", "MLST"}}, lostAt("STOR", 4), "only"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			local := filepath.Join(t.TempDir(), "f")
 			require.NoError(t, os.WriteFile(local, []byte("only copy"), 0o600))
-			srv := memory(t, retrytest.Config{}, c.fault)
+			srv := memory(t, c.cfg, c.fault)
 			cl := client(t, srv, meanwhile(func() { _ = os.Remove(local) })) // a cleaner of the spool
 			require.ErrorIs(t, cl.StorFile(t.Context(), "/f", local), os.ErrNotExist)
 			holds(t, srv, "/f", c.there)

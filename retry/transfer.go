@@ -85,6 +85,7 @@ func (u *upload) setTime(s *session, name string) error {
 // has stopped, if that can be known, or else from the start.
 func (u *upload) store(s *session, name string) error {
 	s.foresee()
+	earlier := u.left
 	at, err := u.resumeAt(s, name)
 	if err != nil {
 		return err
@@ -96,7 +97,9 @@ func (u *upload) store(s *session, name string) error {
 			return err
 		}
 		s.endpoint.noStorRest.Store(true)
-		s.twice(at) // what is there is sent again
+		if !earlier {
+			s.twice(at) // what is there is sent again
+		}
 		u.out = 0
 	}
 	return u.send(s, name, 0, func(r io.Reader) error { return s.ftp.Stor(name, r) })
@@ -105,18 +108,19 @@ func (u *upload) store(s *session, name string) error {
 // resumeAt is where to go on with an upload that an earlier attempt has begun.
 // Only a file that this upload has opened itself, whose 150 was read, is built
 // upon, and only as far as bytes of it were sent: an old file's size says
-// nothing (tests: TestUploadsDoNotBuildUponAnOldFile, TestEveryFaultAtEveryStep).
+// nothing (tests: TestUploadsDoNotBuildUponAnOldFile,
+// TestAnUploadIsNotBuiltUponMoreThanWasSent, TestEveryFaultAtEveryStep).
 func (u *upload) resumeAt(s *session, name string) (int64, error) {
-	if !u.begun || u.out == 0 {
+	if u.out == 0 { // as it is until a 150 was read
 		return 0, nil
 	}
 	at := int64(0)
 	if !u.fresh && !s.endpoint.noStorRest.Load() {
-		n, state, err := s.size(name)
+		n, _, err := s.size(name)
 		if err != nil {
 			return 0, err
 		}
-		if state == sizeKnown && n > 0 && n <= u.out && (u.length < 0 || n <= u.length) {
+		if n > 0 && n <= u.out {
 			same, err := u.isPrefix(s, name, n, n)
 			switch {
 			case err != nil:
@@ -252,9 +256,6 @@ func plainReader(r io.ReadCloser) io.Reader {
 	case *os.File, keptOpen, memory:
 		return r
 	}
-	if _, ok := r.(io.WriterTo); !ok {
-		return r
-	}
 	return struct{ io.Reader }{r}
 }
 
@@ -297,9 +298,6 @@ func (p *patch) try(_ context.Context, s *session) error {
 // callersFault reports whether an operation ended because of the caller's own
 // reader or writer.
 func callersFault(err error) bool {
-	if err == nil {
-		return false
-	}
 	var caller *wire.CallerError
 	return errors.As(err, &caller)
 }
@@ -307,16 +305,17 @@ func callersFault(err error) bool {
 // removePartial deletes what a direct upload has left that the caller's own
 // source broke off: it would look like a whole file. Only the attempt whose
 // source failed has opened the file for nothing; and what is longer than what was
-// sent, or as long as the whole, is not a part of it (test:
+// sent, or as long as the whole, is not a part of it (tests:
 // TestAWholeUploadIsNotDeletedBecauseItsSourceWentAway,
-// TestWhatIsLongerThanTheUploadThatBrokeOffIsNotRemoved).
+// TestWhatIsLongerThanTheUploadThatBrokeOffIsNotRemoved,
+// TestWhatADirectUploadLeavesIsNotRemoved).
 func (r *runner) removePartial(ctx context.Context, u *upload, err error) {
-	if err == nil || !u.open || !u.whole || !callersFault(err) {
+	if !u.open || !callersFault(err) {
 		return
 	}
 	op := &operation{verb: "DELE", path: u.path, run: func(_ context.Context, s *session) error {
 		n, state, err := s.size(u.path)
-		if err != nil || state != sizeKnown || n > u.out || n == u.length {
+		if state != sizeKnown || n > u.out || n == u.length {
 			return err
 		}
 		return s.ftp.Delete(u.path)
