@@ -25,13 +25,13 @@ type atomicUpload struct {
 	temp     string
 	replace  bool // a target in the way may be deleted
 	checked  bool // the temporary file is whole
+	cleared  bool // what had the final name was deleted
 	renaming bool // RNTO may have been executed
 }
 
 func (a *atomicUpload) try(_ context.Context, s *session) error {
 	defer func() { a.unknown = a.renaming }() // nothing shows under the final name before
 	if !a.stored {
-		a.checked = false
 		if err := a.store(s, a.temp); err != nil {
 			return err
 		}
@@ -81,6 +81,7 @@ func (a *atomicUpload) inTheWay(s *session, refusal error) error {
 	if err := s.ftp.Delete(a.path); err != nil {
 		return err
 	}
+	a.cleared = true
 	err = s.ftp.Rename(a.temp, a.path)
 	if err != nil && doubtful(s.wire.Exchange(), err, "RNTO") {
 		a.renaming = true
@@ -144,8 +145,10 @@ func (c *Client) storAtomic(ctx context.Context, u *upload) error {
 
 // removeTemp removes the temporary file of an upload that failed with err, and
 // adds to the error where that did not succeed. After a renaming whose outcome
-// is unknown it stays: it may be all there is of the file (test:
-// TestTheTemporaryIsRemovedHoweverAnUploadEnds).
+// is unknown it stays, and so it does after the deletion of what had the name: it
+// may be all there is of the file (tests:
+// TestTheTemporaryIsRemovedHoweverAnUploadEnds, TestTheOnlyCopyIsNotRemoved,
+// TestTheTemporaryOfAnEarlierAttemptIsRemoved).
 func (c *Client) removeTemp(ctx context.Context, a *atomicUpload, err error) error {
 	var e *Error
 	if !errors.As(err, &e) {
@@ -153,6 +156,10 @@ func (c *Client) removeTemp(ctx context.Context, a *atomicUpload, err error) err
 	}
 	if a.renaming {
 		e.Err = &final{reason: ErrOutcomeUnknown, err: fmt.Errorf("%w (whole upload may be left as %s)", e.Err, a.temp)}
+		return e
+	}
+	if a.cleared {
+		e.Err = fmt.Errorf("%w (what was there is deleted, the whole upload is left as %s: rename it)", e.Err, a.temp)
 		return e
 	}
 	if errors.Is(err, ErrLogin) { // which the removal would try again

@@ -38,7 +38,7 @@ func TestTheTemporaryNameIsAsConfigured(t *testing.T) {
 		assert.Regexp(t, want, stored)
 		assert.Equal(t, []string{"/d/report.csv"}, srv.Names())
 	}
-	for _, pattern := range []string{"tmp", "{name}", "{random}", "{name}{random}", "{random}{random}.x", "../{random}.x", "a/{random}", "{random}\n.x", "{nam}.{random}"} {
+	for _, pattern := range []string{"tmp", "{name}", "{random}", "{name}{random}", "{name}{name}{random}.x", "{random}{random}.x", "../{random}.x", "a/{random}", "{random}\n.x", "{nam}.{random}"} {
 		_, err := retry.New(retry.Config{Addr: "h", TempName: pattern})
 		assert.ErrorContains(t, err, "config: TempName is", pattern)
 	}

@@ -16,9 +16,6 @@ import (
 	"github.com/ftpretry/ftpretry/retry/retrytest"
 )
 
-// hashes are the commands by which a server tells the hash of a file.
-var hashes = []string{"HASH", "XCRC", "XMD5", "XSHA", "XSHA1", "XSHA256", "XSHA512"}
-
 func TestAnUploadThatCannotBeReadIsToldBeforeAnythingIsSent(t *testing.T) {
 	used := retry.Reader(strings.NewReader("once"))
 	other := memory(t, retrytest.Config{})
