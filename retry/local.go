@@ -34,7 +34,6 @@ type localFiles interface {
 	Stat(name string) (fs.FileInfo, error)
 	Lstat(name string) (fs.FileInfo, error)
 	ReadFile(name string) ([]byte, error)
-	WriteFile(name string, data []byte, perm fs.FileMode) error
 	Rename(oldname, newname string) error
 	Remove(name string) error
 	Chtimes(name string, atime, mtime time.Time) error
@@ -65,11 +64,8 @@ func (wholeSystem) OpenFile(name string, flag int, perm fs.FileMode) (*os.File, 
 func (wholeSystem) Stat(name string) (fs.FileInfo, error)  { return os.Stat(name) }
 func (wholeSystem) Lstat(name string) (fs.FileInfo, error) { return os.Lstat(name) }
 func (wholeSystem) ReadFile(name string) ([]byte, error)   { return os.ReadFile(name) }
-func (wholeSystem) WriteFile(name string, data []byte, perm fs.FileMode) error {
-	return os.WriteFile(name, data, perm)
-}
-func (wholeSystem) Rename(oldname, newname string) error { return os.Rename(oldname, newname) }
-func (wholeSystem) Remove(name string) error             { return os.Remove(name) }
+func (wholeSystem) Rename(oldname, newname string) error   { return os.Rename(oldname, newname) }
+func (wholeSystem) Remove(name string) error               { return os.Remove(name) }
 func (wholeSystem) Chtimes(name string, atime, mtime time.Time) error {
 	return os.Chtimes(name, atime, mtime)
 }

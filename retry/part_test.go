@@ -46,8 +46,9 @@ func TestAPartFileThatSomebodyElseWritesToIsNotRenamed(t *testing.T) {
 
 func TestWhatIsKnownOfAPartThatCannotBeWrittenDownEndsTheDownload(t *testing.T) {
 	local := filepath.Join(t.TempDir(), "f")
-	require.NoError(t, os.MkdirAll(filepath.Join(local+".part.info", "full"), 0o700))
-	srv := memory(t, retrytest.Config{})
+	srv := memory(t, retrytest.Config{}, retrytest.Fault{On: "USER", After: true, Run: func() {
+		_ = os.MkdirAll(filepath.Join(local+".part.info", "full"), 0o700)
+	}})
 	srv.WriteFile("/f", []byte("content"))
 	err := client(t, srv).RetrFile(t.Context(), "/f", local)
 	var e *retry.Error

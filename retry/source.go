@@ -29,13 +29,18 @@ type sized interface{ size() (int64, error) }
 // replayable is a Source that may be unable to be opened again.
 type replayable interface{ again() error }
 
-// File is the content of a local file, as it is when an attempt opens it. It
-// may be used by several operations at once.
+// File is the content of a local file, as it is when an attempt opens it. One
+// that is changed during an upload ends it with an error. What is no regular file,
+// a pipe or a device, has no content to be read twice: see [Reader]. It may be used
+// by several operations at once.
 func File(name string) Source { return fileSource(name) }
 
 type fileSource string
 
 func (f fileSource) Open(offset int64) (io.ReadCloser, error) {
+	if _, err := f.size(); err != nil { // opening a pipe would wait for somebody to write to it
+		return nil, err
+	}
 	file, err := os.Open(string(f))
 	if err != nil {
 		return nil, err
@@ -55,9 +60,9 @@ func (f fileSource) size() (int64, error) {
 	case err != nil:
 		return 0, err
 	case info.IsDir():
-		return 0, fmt.Errorf("%s is a directory: upload its files one by one", string(f))
+		return 0, fmt.Errorf("%s is a directory: upload its files one by one", printable(string(f)))
 	case !info.Mode().IsRegular():
-		return -1, nil
+		return 0, fmt.Errorf("%s is not a regular file: upload what it has to give as a Reader", printable(string(f)))
 	}
 	return info.Size(), nil
 }

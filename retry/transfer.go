@@ -26,11 +26,13 @@ type upload struct {
 	fresh  bool  // what is there must not be built upon
 	seam   bool  // and was built upon what an earlier attempt had sent
 	sum    *checksum
-	mtime  time.Time // to be given to the file; zero = none
-	then   []string  // commands that follow its check
-	left   bool      // what is there was sent by an upload of an earlier run
-	open   bool      // the attempt at hand has had its own 150
-	maybe  bool      // a command that opens a file was never answered
+	mtime  time.Time   // to be given to the file; zero = none
+	then   []string    // commands that follow its check
+	left   bool        // what is there was sent by an upload of an earlier run
+	open   bool        // the attempt at hand has had its own 150
+	maybe  bool        // a command that opens a file was never answered
+	file   os.FileInfo // the local file that is sent; nil = no file, or not opened yet
+	torn   bool        // it was changed while it was sent
 }
 
 // newUpload prepares verb on path. The source is asked for its size now, so
@@ -174,6 +176,7 @@ func (u *upload) send(s *session, name string, offset int64, store func(io.Reade
 		return err
 	}
 	defer content.Close()
+	file, _ := content.(*os.File)
 	if u.sum != nil {
 		content = tee{content, u.sum}
 	}
@@ -204,59 +207,18 @@ func (u *upload) send(s *session, name string, offset int64, store func(io.Reade
 		return err
 	}
 	u.sent = offset + moved
+	if file != nil {
+		if err := u.unchanged(file); err != nil {
+			u.torn = true
+			return err
+		}
+	}
 	if u.length >= 0 && u.sent != u.length {
 		return &wire.CallerError{Err: fmt.Errorf("source changed during the upload: it had %d bytes and gave %d", u.length, u.sent)}
 	}
 	u.stored, u.unknown = true, true
 	u.fresh = u.fresh || offset > 0 // should the size be wrong after all, the seam may be
 	return nil
-}
-
-// content opens the source; what it fails of is the caller's.
-func (u *upload) content(offset int64) (io.ReadCloser, error) {
-	content, err := u.src.Open(offset)
-	switch {
-	case err == nil && content == nil:
-		return nil, &wire.CallerError{Err: errors.New("source's Open returned neither a reader nor an error")}
-	case err == nil:
-		return content, nil
-	}
-	var stated *final
-	if errors.As(err, &stated) {
-		return nil, err
-	}
-	return nil, &wire.CallerError{Err: err}
-}
-
-// hashAll computes the checksum of the whole source, for an upload that was built
-// upon an earlier attempt's: its seam is not proven by a size.
-func (u *upload) hashAll(s *session) error {
-	if u.sum = s.newChecksum(); u.sum == nil {
-		return nil
-	}
-	content, err := u.content(0)
-	if err != nil {
-		return err
-	}
-	defer content.Close()
-	switch n, err := io.Copy(u.sum, plainReader(content)); {
-	case err != nil:
-		return &wire.CallerError{Err: err}
-	case n != u.sent:
-		return &wire.CallerError{Err: fmt.Errorf("source changed during the upload: %d bytes of it were sent, and it has %d now", u.sent, n)}
-	}
-	return nil
-}
-
-// plainReader hides WriteTo, through which a failure of the caller's could not
-// be told from the connection's. Files keep it, for sendfile, and so does
-// memory, which does not fail.
-func plainReader(r io.ReadCloser) io.Reader {
-	switch r.(type) {
-	case *os.File, keptOpen, memory:
-		return r
-	}
-	return struct{ io.Reader }{r}
 }
 
 // Stor uploads src to path on the server, replacing what is there. A replay goes
@@ -315,7 +277,7 @@ func (r *runner) removePartial(ctx context.Context, u *upload, err error) {
 	}
 	op := &operation{verb: "DELE", path: u.path, run: func(_ context.Context, s *session) error {
 		n, state, err := s.size(u.path)
-		if state != sizeKnown || n > u.out || n == u.length {
+		if state != sizeKnown || n > u.out || n == u.length && !u.torn {
 			return err
 		}
 		return s.ftp.Delete(u.path)
