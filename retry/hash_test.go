@@ -120,8 +120,9 @@ func TestVerifyHashFindsADownloadThatIsNotTheFile(t *testing.T) {
 	local := filepath.Join(t.TempDir(), "f")
 
 	// The file changes under the download: a local file is started over.
-	srv.Inject(retrytest.Fault{On: "RETR", After: true, Run: spoil(srv, "/f")})
+	srv.Inject(retrytest.Fault{On: "XSHA512", After: true, Run: spoil(srv, "/f")})
 	require.NoError(t, cl.RetrFile(t.Context(), "/f", local))
+	assert.Equal(t, 2, count(srv.Commands(), "RETR"))
 	got, err := os.ReadFile(local)
 	require.NoError(t, err)
 	want, err := srv.ReadFile("/f")

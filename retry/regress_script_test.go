@@ -103,6 +103,10 @@ func script(t testing.TB, answer func(s *scriptedSession, verb, arg string) bool
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
+	return scriptOn(t, l, answer)
+}
+
+func scriptOn(t testing.TB, l net.Listener, answer func(s *scriptedSession, verb, arg string) bool) *scripted {
 	x := &scripted{listener: l, answer: answer}
 	var sessions sync.WaitGroup
 	var mu sync.Mutex

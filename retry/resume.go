@@ -29,16 +29,12 @@ func (d *download) remember(last []byte) {
 // inside the kernel.
 func (d *download) recall() {
 	f, ok := d.dst.(*os.File)
-	if !ok || len(d.tail) > 0 || d.progress == 0 {
+	if !ok || len(d.tail) > 0 {
 		return
 	}
-	at, err := f.Seek(0, io.SeekCurrent)
-	k := min(at, d.progress, mostTail)
-	if err != nil || k <= 0 {
-		return
-	}
-	tail := make([]byte, k)
-	if n, _ := f.ReadAt(tail, at-k); int64(n) == k { // not if it is open for writing only
+	at, _ := f.Seek(0, io.SeekCurrent) // 0 where there is no position, as in a pipe
+	tail := make([]byte, min(at, d.progress, mostTail))
+	if n, _ := f.ReadAt(tail, at-int64(len(tail))); n == len(tail) { // not if it is open for writing only
 		d.tail = tail
 	}
 }
@@ -56,7 +52,6 @@ func (d *download) open(s *session) (*ftp.Response, error) {
 			return nil, err
 		}
 	}
-	d.measured = false
 	if d.progress == 0 && d.verify == VerifyHash {
 		d.sum = s.newChecksum()
 	}
@@ -124,22 +119,17 @@ func (d *download) skipTo(s *session, from int64) (*ftp.Response, error) {
 	}
 	end := resp.Close()
 	if end == nil && errors.Is(err, io.EOF) {
-		return nil, d.changed(fmt.Errorf("%d bytes were delivered, but it ends after %d now", d.progress, n))
+		return nil, &mismatch{got: n, want: d.progress, what: "received again"}
 	}
 	return nil, errors.Join(err, end)
 }
 
 // seam reads the bytes between from and what was delivered, and compares them.
 func (d *download) seam(s *session, from int64, resp *ftp.Response) error {
-	k := int(d.progress - from)
-	if k == 0 || len(d.tail) < k {
-		return nil
-	}
-	again := make([]byte, k)
+	again := make([]byte, d.progress-from)
 	n, err := io.ReadFull(s.wire.Data(), again)
-	want := d.tail[len(d.tail)-k:]
 	switch {
-	case !bytes.Equal(again[:n], want[:n]):
+	case !bytes.Equal(again[:n], d.tail[:n]):
 	case err == nil:
 		return nil
 	default:
@@ -150,9 +140,7 @@ func (d *download) seam(s *session, from int64, resp *ftp.Response) error {
 	}
 	// What is on the way now is of no use to anybody.
 	s.wire.Break(errSeam)
-	if data := s.wire.Data(); data != nil {
-		data.Abort()
-	}
+	s.wire.Data().Abort()
 	if d.noRest || s.endpoint.noRest.Load() || from == 0 {
 		return d.changed(errSeam)
 	}
@@ -173,7 +161,7 @@ func (d *download) measure(s *session) error {
 	if d.ascii || d.verify == VerifyNone && !replay && !d.dated {
 		return nil
 	}
-	dating := replay || d.dated && d.mtime.IsZero()
+	dating := replay || d.dated && (d.mtime.IsZero() || d.started)
 	s.aheadOfDownload(d.path, dating, replay || !d.asked)
 	if dating {
 		if err := d.date(s, replay); err != nil {

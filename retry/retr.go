@@ -89,8 +89,9 @@ func (d *download) complete(s *session, err error) error {
 	if err != nil {
 		// A server that ends a TLS data connection without saying so inside
 		// TLS leaves it open whether the end was the true one. The final
-		// reply and the size tell.
-		if !errors.Is(err, io.ErrUnexpectedEOF) || replyOf(err) != nil || !s.wire.InStep() || d.size < 0 || d.progress != d.size {
+		// reply and the size tell (test:
+		// TestAnEndThatTLSDoesNotConfirmIsOneWhereReplyAndSizeDo).
+		if !errors.Is(err, io.ErrUnexpectedEOF) || replyOf(err) != nil || !s.wire.InStep() || d.progress != d.size {
 			return err
 		}
 	}
