@@ -172,7 +172,7 @@ func realHopeless(stand realStand, c realCase) bool {
 	return c.op.name == "Append to nothing" && stand.kind == ftpd.ProFTPD && !stand.options.AllowStoreRestart
 }
 
-// realBed puts a proxy before a server that has a fresh tree. The old tree is moved away rather than emptied, so that a
+// realBed puts a proxy before a server that has a fresh tree. The old tree is moved away before it is removed, so that a
 // session that has not ended yet keeps to it: each one is shut in the folder that was there when it logged in.
 func realBed(t *testing.T, s *ftpd.Server, far bool, faults ...retrytest.Fault) (*retrytest.Proxy, retry.Config, error) {
 	gone, err := os.MkdirTemp(filepath.Dir(s.Root), "gone")
@@ -182,6 +182,8 @@ func realBed(t *testing.T, s *ftpd.Server, far bool, faults ...retrytest.Fault) 
 	if err := os.Rename(s.Root, filepath.Join(gone, "root")); err != nil {
 		return nil, retry.Config{}, err
 	}
+	// All of them together would be seven gigabytes. What such a session still makes goes with the server.
+	_ = os.RemoveAll(gone)
 	if err := os.Mkdir(s.Root, 0o755); err != nil {
 		return nil, retry.Config{}, err
 	}
