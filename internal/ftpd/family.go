@@ -3,8 +3,8 @@
 package ftpd
 
 import (
+	"bytes"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,27 +15,37 @@ type kin struct {
 	pid, parent, group int
 }
 
-// table returns the processes that are alive, from proc(5).
+// table returns the processes that are alive.
 func table() []kin {
-	var all []kin
-	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	proc, err := os.Open("/proc")
 	if err != nil {
-		return nil // only a wrong pattern is an error
+		return nil
 	}
-	for _, name := range stats {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			continue // it ended since
+	defer proc.Close() //nolint:errcheck // it was only read
+	names, _ := proc.Readdirnames(-1)
+	var all []kin
+	for _, name := range names {
+		if pid, err := strconv.Atoi(name); err == nil {
+			if k, ok := look(pid); ok {
+				all = append(all, k)
+			}
 		}
-		// The program's name is in brackets and may hold anything; then come state, parent and group.
-		pid, _, _ := strings.Cut(string(text), " ")
-		fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-		if len(fields) < 3 || fields[0] == "Z" {
-			continue
-		}
-		all = append(all, kin{number(pid), number(fields[1]), number(fields[2])})
 	}
 	return all
+}
+
+// look returns what proc(5) says of a process, if it is alive.
+func look(pid int) (kin, bool) {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return kin{}, false
+	}
+	// The program's name is in brackets and may hold anything; then come state, parent and group.
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	if len(fields) < 3 || fields[0] == "Z" {
+		return kin{}, false
+	}
+	return kin{pid, number(fields[1]), number(fields[2])}, true
 }
 
 // family returns the listener and every process that came from it. vsftpd gives each session a process group of its own,
@@ -57,13 +67,10 @@ func (p *process) family() []int {
 
 // alive returns those of the processes that are left.
 func alive(pids []int) []int {
-	var left []int
-	for _, k := range table() {
-		if slices.Contains(pids, k.pid) {
-			left = append(left, k.pid)
-		}
-	}
-	return left
+	return slices.DeleteFunc(slices.Clone(pids), func(pid int) bool {
+		_, ok := look(pid)
+		return !ok
+	})
 }
 
 func number(text string) int {
