@@ -60,7 +60,7 @@ func TestRealMoreWorkersThanTheServerBears(t *testing.T) {
 				Wait: func(context.Context, retry.Wait) { waits.Add(1) },
 			}
 			c := realClient(t, cfg)
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 			defer cancel()
 			next := make(chan int)
 			var all sync.WaitGroup

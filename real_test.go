@@ -45,7 +45,7 @@ func realServers(t *testing.T, run func(t *testing.T, kind ftpd.Kind), except ..
 // realContext bounds a test: what a real server makes last longer than this is a hang.
 func realContext(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // only a hang takes as long
 	t.Cleanup(cancel)
 	return ctx
 }
