@@ -24,7 +24,8 @@ type limit struct {
 	before int       // what it was before a refusal that is not confirmed; 0 = all are
 	next   time.Time // when one more is tried
 	trying bool      // it is being tried
-	until  time.Time // no session is opened before
+	until  time.Time // no session is opened before,
+	borne  int       // but for one of so many, which the server had borne
 	pace   *pace     // between refusals; nil = none since a session was opened
 	ended  time.Time // when a session was ended last: the server may be slow to free its place
 
@@ -94,9 +95,9 @@ func (p *pool) crowd(now time.Time, t *turn, f failure) *Limit {
 	// Not as long as for a server that is full: sessions that are lost meanwhile
 	// have to be replaced.
 	if wait, ok := p.pause(&l.pace, now, transient.Busy); ok {
-		l.until = now.Add(max(wait, f.verdict.Wait))
+		l.until = now.Add(max(wait, l.pace.least, f.verdict.Wait))
 	}
-	l.refused = now
+	l.refused, l.borne = now, max(p.live, 1)
 	if t.trial {
 		l.next = l.until
 	}

@@ -14,7 +14,12 @@ type pace struct {
 	schedule *policy.Schedule
 	asked    bool          // it is being asked
 	last     time.Duration // what it has said
+	least    time.Duration // what is polite by now, whatever it says
 }
+
+// polite is the least that is waited after a first refusal which costs no
+// attempt: it doubles up to policy.DefaultMax.
+const polite = 20 * time.Millisecond
 
 func newPace(own policy.Policy, at time.Time) *pace {
 	own = own.Clone()
@@ -23,7 +28,7 @@ func newPace(own policy.Policy, at time.Time) *pace {
 		c.Attempts, c.Elapsed, c.Jitter = 0, 0, 0
 		own.Classes[class] = c
 	}
-	return &pace{schedule: own.Start(at), last: policy.DefaultInitial}
+	return &pace{schedule: own.Start(at), last: policy.DefaultInitial, least: polite / 2}
 }
 
 // busy reports whether the pace is being asked: then nobody tries either.
@@ -51,6 +56,7 @@ func (p *pool) pause(slot **pace, at time.Time, class transient.Class) (wait tim
 		ok = *slot == own
 	}()
 	wait, stop := own.schedule.Next(at, class, false, 0)
+	own.least = min(2*own.least, policy.DefaultMax)
 	if stop == policy.Continue {
 		own.last = wait
 	}

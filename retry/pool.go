@@ -122,6 +122,10 @@ func (p *pool) opened(t *turn) {
 	p.doubtful = false
 	t.news.up = p.outage.rose(now)
 	t.news.limit = p.limit.opened(p.live, t.trial, now)
+	if t.trial {
+		t.trial = false
+		p.limit.tried(now) // the session may be in use for long
+	}
 	p.dispatch(now)
 }
 

@@ -4,10 +4,13 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"net"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/cenkalti/backoff/v4"
 	"github.com/jlaffaye/ftp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -65,6 +68,95 @@ func TestAfterLimitIntervalOneMoreIsTried(t *testing.T) {
 			})
 		})
 	}
+}
+
+// To be refused one more session is no attempt, so that nothing but the pool
+// bounds how often one is asked for, however short the policy's waits are.
+func TestAFullServerIsNotAskedAgainAndAgainForAnHour(t *testing.T) {
+	for _, p := range []policy.Policy{
+		{Initial: time.Millisecond, Max: 2 * time.Millisecond},
+		{BackOff: func() backoff.BackOff { return &backoff.ZeroBackOff{} }},
+		{BackOff: func() backoff.BackOff { return &backoff.StopBackOff{} }},
+		{},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			srv, _, dial := bounded(t, 1, "421 Too many users")
+			require.NoError(t, srv.WriteFile("/f", pattern(1<<20)))
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			var dials *atomic.Int64
+			cl := client(t, srv, func(cfg *retry.Config) {
+				cfg.MaxConns, cfg.StallTimeout, cfg.Policy = 4, 24*time.Hour, p
+				cfg.Dial = func(c context.Context, network, addr string) (net.Conn, error) {
+					if dials != nil && dials.Load() > 1000 {
+						cancel()
+					}
+					return dial(c, network, addr)
+				}
+				dials = counted(cfg)
+			})
+			r, err := cl.Open(t.Context(), "/f")
+			require.NoError(t, err)
+			dials.Store(0)
+			errs, _ := crowd(8, func(int) error { return stor(ctx, cl) })
+			for _, err := range errs {
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+			}
+			assert.LessOrEqual(t, dials.Load(), int64(75))
+			_ = r.Close()
+			require.NoError(t, stor(t.Context(), cl))
+			_ = cl.Close()
+		})
+	}
+}
+
+// What the server has borne it will bear again: the wait after a refusal is only
+// for one more than that.
+func TestThePlaceOfASessionThatHasEndedIsTakenAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv, _, dial := bounded(t, 1, "421 Too many users")
+		require.NoError(t, srv.WriteFile("/f", pattern(1<<20)))
+		cl := client(t, srv, func(cfg *retry.Config) { cfg.Dial, cfg.StallTimeout, cfg.Policy = dial, time.Hour, policy.Policy{} })
+		r, err := cl.Open(t.Context(), "/f")
+		require.NoError(t, err)
+		var ended time.Time
+		go func() {
+			time.Sleep(10 * time.Minute) // refusals are a minute apart by then
+			ended = time.Now()
+			_ = r.Close()
+		}()
+		require.NoError(t, stor(t.Context(), cl))
+		assert.Less(t, time.Since(ended), time.Second)
+		_ = cl.Close()
+	})
+}
+
+// A reader has its session for long after it was opened, which is when the trial
+// is over.
+func TestATrialByAReaderIsNotTheLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv, bears, dial := bounded(t, 2, "421 Too many users (2)")
+		require.NoError(t, srv.WriteFile("/f", pattern(1<<20)))
+		cl := client(t, srv, func(cfg *retry.Config) {
+			cfg.Dial, cfg.MaxConns, cfg.LimitInterval, cfg.StallTimeout = dial, 6, time.Minute, 24*time.Hour
+		})
+		for i := range 6 {
+			go func() {
+				r, err := cl.Open(t.Context(), "/f")
+				if assert.NoError(t, err, i) {
+					defer r.Close()
+					time.Sleep(time.Hour)
+				}
+			}()
+			synctest.Wait()
+		}
+		assert.Equal(t, 2, cl.Stats().Limit)
+		bears.Store(6)
+		time.Sleep(10 * time.Minute)
+		assert.Equal(t, 6, cl.Stats().Limit)
+		time.Sleep(3 * time.Hour)
+		_ = cl.Close()
+	})
 }
 
 // What may be an accident was not learned: it is tried again also where nothing

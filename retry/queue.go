@@ -171,7 +171,7 @@ func (p *pool) mayOpen(now time.Time) bool {
 	if p.opening > 0 && (p.doubtful || p.opening >= p.live) || p.outage.pace.busy() || p.limit.pace.busy() {
 		return false
 	}
-	return !now.Before(p.outage.until) && !now.Before(p.limit.until)
+	return !now.Before(p.outage.until) && (!now.Before(p.limit.until) || p.live+p.opening < p.limit.borne)
 }
 
 // dispatch serves those who wait, as far as can be done now. It looks at no other

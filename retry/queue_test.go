@@ -28,6 +28,7 @@ func TestWhoWaitsIsServedOrWoken(t *testing.T) {
 		p.inUse = rng.IntN(p.limit.now + 1)
 		p.opening = rng.IntN(p.inUse + 1)
 		p.live = p.inUse - p.opening
+		p.limit.borne = rng.IntN(4)
 		p.doubtful = rng.IntN(4) == 0
 		for range rng.IntN(p.limit.most - p.inUse + 1) {
 			p.idle = append(p.idle, &session{born: now.Add(-time.Minute)})
