@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/ftpretry/ftpretry/policy"
 	"github.com/ftpretry/ftpretry/retry"
+	"github.com/ftpretry/ftpretry/retry/retrytest"
 )
 
 // faraway makes the way to the server a long one.
@@ -238,4 +240,32 @@ func TestNoTimeIsGivenToAFileThatIsNotProven(t *testing.T) {
 	c := srv.client(t, faraway)
 	require.Error(t, c.StorFile(context.Background(), "a", local))
 	assert.Zero(t, count(srv.told(), "MFMT"))
+}
+
+// There are servers that take away a port which nobody has come to, or complain
+// of it later (pyftpdlib, after 30 s).
+func TestAPortThatWasAskedForAheadIsUsedForTwoSecondsOnly(t *testing.T) {
+	for _, c := range []struct {
+		age  time.Duration
+		asks int // for the three uploads together
+	}{{1100 * time.Millisecond, 3}, {1900 * time.Millisecond, 3}, {2100 * time.Millisecond, 4}, {50 * time.Second, 4}} {
+		synctest.Test(t, func(t *testing.T) {
+			srv := memory(t, retrytest.Config{})
+			cl := client(t, srv, func(cfg *retry.Config) {
+				dial := cfg.Dial
+				cfg.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+					time.Sleep(20 * time.Millisecond) // virtual: it is far away
+					return dial(ctx, network, addr)
+				}
+			})
+			require.NoError(t, stor(t.Context(), cl))
+			require.NoError(t, stor(t.Context(), cl), "after this one another is expected")
+			assert.Equal(t, 3, count(srv.Commands(), "EPSV"))
+			time.Sleep(c.age)
+			require.NoError(t, stor(t.Context(), cl))
+			assert.Equal(t, c.asks, count(srv.Commands(), "EPSV"), "where %v have passed", c.age)
+			assert.EqualValues(t, 3, cl.Stats().Attempts)
+			_ = cl.Close()
+		})
+	}
 }
