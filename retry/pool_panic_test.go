@@ -96,3 +96,22 @@ func TestAPanicWhereThePoolCallsTheCallerKeepsNoPlace(t *testing.T) {
 		})
 	}
 }
+
+// Nobody gets the reader, so that nobody can close it.
+func TestAPanicInAHookOfOpenKeepsNoSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := memory(t, retrytest.Config{})
+		require.NoError(t, srv.WriteFile("/f", pattern(1<<20)))
+		cl := client(t, srv)
+		for _, h := range []retry.Hooks{
+			{Done: func(context.Context, retry.Done) { panic("caller's own") }},
+			{Connect: func(context.Context, retry.Connect) { panic("caller's own") }},
+		} {
+			assert.Panics(t, func() { _, _ = cl.WithHooks(h).Open(t.Context(), "/f") })
+			assert.Zero(t, cl.Stats().Busy)
+			synctest.Wait()
+			assert.Zero(t, srv.Sessions())
+		}
+		_ = cl.Close()
+	})
+}

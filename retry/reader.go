@@ -57,8 +57,13 @@ func openReader(ctx context.Context, r *runner, d *download) (*reader, error) {
 	open.holder = &holder{inner: r.sessions}
 	open.sessions = open.holder
 	d.run = open.start
-	if err := open.do(open.ctx, &d.operation); err != nil {
-		open.end(err)
+	err := errReaderClosed // where a hook of the caller's panics: nobody will close it
+	defer func() {
+		if err != nil {
+			open.end(err)
+		}
+	}()
+	if err = open.do(open.ctx, &d.operation); err != nil {
 		return nil, err
 	}
 	return open, nil
