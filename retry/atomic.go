@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/ftpretry/ftpretry/policy"
@@ -76,7 +77,7 @@ func (a *atomicUpload) inTheWay(s *session, refusal error) error {
 		return refusal
 	case !a.replace:
 		return &final{reason: ErrPermanent, err: fmt.Errorf(
-			"%w (the name exists: Config.ReplaceByDelete allows to delete it first)", refusal)}
+			"%w (%w: Config.ReplaceByDelete allows to delete it first)", refusal, fs.ErrExist)}
 	}
 	if err := s.ftp.Delete(a.path); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -71,6 +72,7 @@ func TestAServerThatDoesNotRenameOntoAnExistingFile(t *testing.T) {
 		} else {
 			require.ErrorIs(t, err, retry.ErrPermanent)
 			assert.ErrorContains(t, err, "Config.ReplaceByDelete")
+			assert.ErrorIs(t, err, fs.ErrExist)
 			assert.Equal(t, "old", string(got))
 		}
 		assert.Equal(t, []string{"/f"}, srv.Names(), "the temporary is left")

@@ -96,7 +96,7 @@ func (l *jobList) check() error {
 			made = true
 		case line.job.Kind == batch.Upload && !made:
 			if err := readable(line.job.Local); err != nil && len(l.absent) < mostComplaints {
-				l.absent = append(l.absent, fmt.Sprintf("line %d: %v", line.number, err))
+				l.absent = append(l.absent, fmt.Sprintf("line %d: the job will fail: %v", line.number, err))
 			}
 		}
 		if line.err == nil && line.job.Kind != batch.Barrier {

@@ -121,6 +121,7 @@ func TestAJournalOfAnotherServerIsRefused(t *testing.T) {
 		require.Contains(t, errs, "journal is of another server")
 		require.Contains(t, errs, first.Addr())
 		require.Empty(t, out)
+		require.Empty(t, srv.Commands(), "it is not even told the password")
 		require.True(t, srv.Exists("a.txt"))
 	}
 }

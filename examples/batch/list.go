@@ -22,7 +22,7 @@ func runList(t terminal, c command, args []string) (int, error) {
 	defer list.close()
 	return perform(t, s, strange, func(ctx context.Context, r *batch.Runner, tell teller) (*batch.Report, error) {
 		for _, text := range list.absent {
-			tell.remark("%s", text)
+			tell.remark("job list, %s", text)
 		}
 		tell.expect(list.total)
 		report, err := r.Run(ctx, list.jobs())

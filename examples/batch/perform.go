@@ -50,6 +50,9 @@ func perform(t terminal, s *settings, strange []string, do work) (status int, er
 		return 0, err
 	}
 	defer func() { _ = runner.Journal.Close() }()
+	if err := runner.Journal.Serves(client); err != nil {
+		return 0, err
+	}
 	for _, name := range strange {
 		tell.remark("%s is no setting, and changes nothing", name)
 	}

@@ -50,6 +50,7 @@ func TestASignalEndsTheRunWithinFiveSeconds(t *testing.T) {
 			require.Less(t, time.Since(at), 5*time.Second)
 			require.Contains(t, p.err.String(), s.String())
 			require.Contains(t, p.out.String(), "2 done", "what was done is told")
+			require.Contains(t, p.out.String(), "run it again: the run was interrupted")
 			for name, data := range srv.Files() {
 				require.Len(t, data, 1<<20, "%s is half a file", name)
 			}

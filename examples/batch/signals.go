@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -11,7 +10,13 @@ import (
 )
 
 // errInterrupted is the cause of a context that ended by a signal.
-var errInterrupted = errors.New("interrupted")
+var errInterrupted error = interruption{}
+
+// interruption is a context.Canceled that says what has canceled it.
+type interruption struct{}
+
+func (interruption) Error() string        { return "interrupted" }
+func (interruption) Is(target error) bool { return target == context.Canceled }
 
 // patience is how long an interrupted run may take to end by itself.
 const patience = 4 * time.Second

@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/ftpretry/ftpretry/retry"
 )
 
 // logbook is a journal in the hands of a run.
@@ -53,19 +55,38 @@ func (b *logbook) free() {
 	b.mu.Unlock()
 }
 
-// bind refuses another server than that of the journal, and begins a run.
-func (b *logbook) bind(addr, user string) error {
-	var h head
-	err := b.read(func(tx *bolt.Tx) error {
+// Serves says why a run by this client would be refused, because the journal is of
+// another server or another user of it; nil = it is not. A program can ask before
+// it logs in anywhere.
+func (j *Journal) Serves(c *retry.Client) error {
+	if j == nil {
+		return nil
+	}
+	if j.db == nil {
+		return ErrJournalClosed
+	}
+	_, err := j.headFor(c.Addr(), c.User())
+	return err
+}
+
+// headFor returns the head of a journal of that server, or of none yet.
+func (j *Journal) headFor(addr, user string) (h head, err error) {
+	err = j.read(func(tx *bolt.Tx) error {
 		_, err := get(tx, inHead, headKey, &h)
 		return err
 	})
-	switch {
-	case err != nil:
+	if err == nil && h.Addr != "" && (h.Addr != addr || h.User != user) {
+		err = fmt.Errorf("%w: %s is of %s as %s, and this run is for %s as %s: take another journal",
+			ErrJournalServer, j.name, h.Addr, h.User, addr, user)
+	}
+	return h, err
+}
+
+// bind refuses another server than that of the journal, and begins a run.
+func (b *logbook) bind(addr, user string) error {
+	h, err := b.headFor(addr, user)
+	if err != nil {
 		return err
-	case h.Addr != "" && (h.Addr != addr || h.User != user):
-		return fmt.Errorf("%w: %s is of %s as %s, and this run is for %s as %s: take another journal",
-			ErrJournalServer, b.name, h.Addr, h.User, addr, user)
 	}
 	h.Addr, h.User = addr, user
 	h.Run++

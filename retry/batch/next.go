@@ -63,6 +63,9 @@ func (r Result) advice() string {
 	if failed.Verdict.Transient() {
 		return patience[failed.Verdict.Class]
 	}
+	if errors.Is(r.Err, fs.ErrExist) {
+		return "remove what is under this name on the server, or upload under it at once (Direct): the server renames nothing onto what is there"
+	}
 	if reply := failed.Verdict.Reply; reply != nil {
 		return nextOfReply(r.Kind, reply)
 	}
@@ -117,6 +120,8 @@ func nextHere(err error) string {
 		return "put the local file in its place, or take the job out of the list"
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return "let this user read and write the local file and its directory, then run it again"
+	case errors.Is(err, syscall.ENAMETOOLONG):
+		return "give the file a shorter name: up to ten bytes are added while it is under way"
 	case errors.Is(err, syscall.ENOSPC):
 		return "free space on the local disk, then run it again"
 	}
@@ -135,6 +140,9 @@ func nextOfReply(kind Kind, reply *textproto.Error) string {
 	case 450, 550:
 		if kind == Upload || kind == MakeDir {
 			return "see that the directory is on the server and that this account may write to it"
+		}
+		if kind == List || kind == RemoveDir {
+			return "see that the directory is on the server under this name and that this account may use it"
 		}
 		return "see that the file is on the server under this name and that this account may use it"
 	case 500, 501, 502, 503, 504:

@@ -99,7 +99,11 @@ func (p *printer) problems() {
 				break
 			}
 			p.par("    - ", e.Kind.String()+" "+e.title())
-			p.par("      ", fmt.Sprintf("%s: %s (%s, at %s)", e.State, legible(e.Error), of(e.Attempts, "attempt"), p.clock(e.Began)))
+			when := "at " + p.clock(e.Began)
+			if e.Attempts > 0 {
+				when = of(e.Attempts, "attempt") + ", " + when
+			}
+			p.par("      ", fmt.Sprintf("%s: %s (%s)", e.State, legible(e.Error), when))
 		}
 	}
 }

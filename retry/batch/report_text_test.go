@@ -114,3 +114,12 @@ var errFull = errors.New("no space")
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errFull }
+
+func TestAJobThatIsOnlyHereIsNamedByItsLocalName(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []batch.Kind{batch.List, batch.LocalDir, batch.LocalDelete, batch.Upload} {
+		got := text(t, &batch.Report{Problems: []batch.Entry{{Kind: kind, Local: "out/closed", State: batch.Failed, Error: "permission denied", Next: "x"}}})
+		assert.Contains(t, got, "- "+kind.String()+" out/closed\n")
+		assert.NotContains(t, got, "0 attempts", "none could be made")
+	}
+}

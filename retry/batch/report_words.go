@@ -131,7 +131,7 @@ func spelt(text string, passes func(rune) bool) string {
 // title is the job of an entry in a few words.
 func (e Entry) title() string {
 	switch {
-	case e.Kind == Upload && e.Remote == "":
+	case e.Remote == "":
 		return legible(e.Local)
 	case e.Kind == Rename:
 		return legible(e.Remote) + " -> " + legible(e.To)
