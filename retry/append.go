@@ -32,7 +32,7 @@ func (a *appending) try(_ context.Context, s *session) error {
 	}
 	err := a.send(s, a.path, a.progress, func(r io.Reader) error { return s.ftp.Append(a.path, r) })
 	if err != nil {
-		a.pending = a.pending || s.wire.Begun() || s.wire.Exchange().Unknown()
+		a.pending = s.wire.Begun() || s.wire.Exchange().Unknown()
 		return err
 	}
 	return a.verified(s)
@@ -43,7 +43,7 @@ func (a *appending) try(_ context.Context, s *session) error {
 // TestAnAppendThatWasFalselyCalledCompleteIsContinued).
 func (a *appending) verified(s *session) error {
 	err := a.check(s, a.path, a.base+a.sent)
-	a.pending = a.pending || !a.stored
+	a.pending = !a.stored
 	return err
 }
 
@@ -51,7 +51,8 @@ func (a *appending) verified(s *session) error {
 // bytes will begin, then to know how many of them are there (tests:
 // TestNothingIsStoredTwiceWhereTheServerDoesNotShowIt,
 // TestAnAppendIsNotGuessedOnceSomebodyElseHasChangedTheFile,
-// TestAnAppendIsNotResumedBySizesWhereTheServerConvertsLineEnds).
+// TestAnAppendIsNotResumedBySizesWhereTheServerConvertsLineEnds,
+// TestAnAppendIsSentOnce).
 func (a *appending) locate(s *session) (done bool, err error) {
 	n, state, err := s.size(a.path)
 	if err != nil {
@@ -98,11 +99,7 @@ func (a *appending) locate(s *session) (done bool, err error) {
 	}
 	s.twice(a.out - added)
 	a.progress, a.out, a.pending = added, added, false
-	if a.length >= 0 && added == a.length {
-		a.sent = added
-		return true, nil
-	}
-	return false, nil
+	return added == a.length, nil
 }
 
 // Append adds src to the end of path on the server, creating it when it is not

@@ -25,6 +25,7 @@ func TestAnAppendIsNotGuessedOnceSomebodyElseHasChangedTheFile(t *testing.T) {
 	}{
 		"it is shorter than before":                     {[]retrytest.Fault{cut(1, 500)}, old[:10], "somebody else changed it"},
 		"it holds more than was ever sent":              {[]retrytest.Fault{cut(1, 500)}, old + strings.Repeat("x", 60_000), "somebody else changed it"},
+		"it ends in what was not sent":                  {[]retrytest.Fault{cut(1, 500)}, old + strings.Repeat("x", 300), "do not end as what was sent"},
 		"it has lost a part of what was known to be in": {[]retrytest.Fault{cut(1, 500), cut(1, 500)}, old + added[:400], "shrank"},
 	} {
 		t.Run(says, func(t *testing.T) {

@@ -54,10 +54,8 @@ func (u *upload) isPrefix(s *session, name string, n, at int64) (bool, error) {
 	}
 	end := resp.Close()
 	switch same := bytes.Equal(want[:read], got[:read]); {
-	case errors.Is(err, wire.ErrOverrun) && !same:
+	case errors.Is(err, wire.ErrOverrun): // from its beginning, it may be
 		u.disown()
-		fallthrough
-	case errors.Is(err, wire.ErrOverrun):
 		return false, &mismatch{text: "server sends more than the end of the file it was asked for"}
 	case err == io.EOF || err == io.ErrUnexpectedEOF: // it has become shorter
 		return false, end

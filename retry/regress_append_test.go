@@ -1,6 +1,7 @@
 package retry_test
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -38,6 +39,9 @@ func TestNothingIsStoredTwiceWhereTheServerDoesNotShowIt(t *testing.T) {
 		{"an upload to a directory that hides what is there", retrytest.Config{}, hide, retry.VerifySize, "STOR", "new", false, retry.ErrOutcomeUnknown},
 		{"an upload to a directory that may not be looked at", retrytest.Config{}, deny, retry.VerifySize, "STOR", "new", false, retry.ErrOutcomeUnknown},
 		{"an append whose reply was lost", retrytest.Config{}, []retrytest.Fault{done("APPE")}, retry.VerifySize, "APPE", "OLD-new", true, nil},
+		{"an append whose reply was lost, nobody wanting to verify", retrytest.Config{}, []retrytest.Fault{done("APPE")}, retry.VerifyNone, "APPE", "OLD-new", true, nil},
+		{"an append whose reply was lost, nobody wanting to verify, and the size is not told any more", retrytest.Config{},
+			append(later(2, deny), done("APPE")), retry.VerifyNone, "APPE", "OLD-new", false, retry.ErrOutcomeUnknown},
 		{"an append that was not executed", retrytest.Config{}, []retrytest.Fault{lost("APPE")}, retry.VerifySize, "APPE", "OLD-new", true, nil},
 		{"an append of which a part was stored", retrytest.Config{}, []retrytest.Fault{{On: "APPE", Data: retrytest.FIN, At: 2, Lose: true, Control: retrytest.FIN}}, retry.VerifySize, "APPE", "OLD-new", true, nil},
 	} {
@@ -59,6 +63,13 @@ func TestNothingIsStoredTwiceWhereTheServerDoesNotShowIt(t *testing.T) {
 			assert.LessOrEqual(t, count(srv.Commands(), "STOR"), 1)
 		})
 	}
+}
+
+// later has faults begin with the nth time.
+func later(nth int, faults []retrytest.Fault) []retrytest.Fault {
+	faults = slices.Clone(faults)
+	faults[0].Nth = nth
+	return faults
 }
 
 func TestAnAppendIsNotResumedBySizesWhereTheServerConvertsLineEnds(t *testing.T) {
@@ -91,6 +102,7 @@ func TestAnAppendIsNotResumedBySizesWhereTheServerConvertsLineEnds(t *testing.T)
 	mu.Lock()
 	assert.Equal(t, "one\ntwo\nthree\n", file)
 	mu.Unlock()
+	assert.Zero(t, count(srv.told(), "SIZE"))
 	assert.NoError(t, c.Quit())
 }
 
