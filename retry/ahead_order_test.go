@@ -35,26 +35,23 @@ func faraway(c *retry.Config) {
 // A refused STOR must not have read the content: the caller may send it elsewhere.
 func TestARefusedUploadLeavesTheCallersReaderWhereItWas(t *testing.T) {
 	stored := map[string]string{}
-	srv := script(t, func(s *scriptedSession, verb, arg string) bool {
-		switch verb {
-		case "SIZE":
-			if x, ok := stored[arg]; ok {
+	srv := script(t, answers{
+		"SIZE": func(s *scriptedSession, name string) {
+			if x, ok := stored[name]; ok {
 				s.say("213 %d", len(x))
 			} else {
 				s.say("550 No.")
 			}
-		case "STOR":
-			if arg == "a" {
+		},
+		"STOR": func(s *scriptedSession, name string) {
+			if name == "a" {
 				s.say("553 Not allowed here.")
-				return true
+				return
 			}
-			stored[arg] = s.receive()
+			stored[name] = s.receive()
 			s.say("226 Done.")
-		default:
-			return false
-		}
-		return true
-	})
+		},
+	}.to)
 	for _, far := range []bool{false, true} {
 		cfg := retry.Config{User: "u", Password: "x", Policy: quick}
 		srv.to(&cfg)
@@ -75,32 +72,15 @@ func TestARefusedUploadLeavesTheCallersReaderWhereItWas(t *testing.T) {
 
 // The server answers what is asked at the end of a download before its 226.
 func TestAServerThatAnswersOutOfTurnIsNotAskedAheadAgain(t *testing.T) {
-	srv := script(t, func(s *scriptedSession, verb, arg string) bool {
-		switch verb {
-		case "MDTM":
-			s.say("213 20260101000000")
-		case "SIZE":
-			s.say("213 4")
-		case "EPSV":
-			if s.passive != nil {
-				_ = s.passive.Close()
+	srv := script(t, answers{
+		"MDTM": says("213 20260101000000"),
+		"SIZE": says("213 4"),
+		"RETR": func(s *scriptedSession, _ string) {
+			if s.give("150 Go.", "text") {
+				time.AfterFunc(100*time.Millisecond, func() { s.say("226 Done.") })
 			}
-			s.passive, _ = net.Listen("tcp", "127.0.0.1:0")
-			s.say("229 Entering Extended Passive Mode (|||%d|)", s.passive.Addr().(*net.TCPAddr).Port)
-		case "RETR":
-			s.say("150 Go.")
-			conn, err := s.passive.Accept()
-			if err != nil {
-				return true
-			}
-			_, _ = io.WriteString(conn, "text")
-			_ = conn.Close()
-			time.AfterFunc(100*time.Millisecond, func() { s.say("226 Done.") })
-		default:
-			return false
-		}
-		return true
-	})
+		},
+	}.to)
 	c := srv.client(t, faraway)
 	for i := range 8 {
 		var b bytes.Buffer
@@ -115,20 +95,13 @@ func TestAServerThatAnswersOutOfTurnIsNotAskedAheadAgain(t *testing.T) {
 
 // The server takes a command before its 226 for the end of the transfer.
 func TestAServerThatIsInterruptedByACommandIsNotAskedAheadAgain(t *testing.T) {
-	srv := script(t, func(s *scriptedSession, verb, arg string) bool {
-		switch verb {
-		case "MDTM":
-			s.say("213 20260101000000")
-		case "SIZE":
-			s.say("213 4")
-		case "RETR":
-			s.say("150 Go.")
-			conn, err := s.passive.Accept()
-			if err != nil {
-				return true
+	srv := script(t, answers{
+		"MDTM": says("213 20260101000000"),
+		"SIZE": says("213 4"),
+		"RETR": func(s *scriptedSession, _ string) {
+			if !s.give("150 Go.", "text") {
+				return
 			}
-			_, _ = io.WriteString(conn, "text")
-			_ = conn.Close()
 			_ = s.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
 			one := make([]byte, 6) // the command; it is dealt with afterwards
 			if n, _ := io.ReadFull(s.Conn, one); n > 0 {
@@ -136,15 +109,12 @@ func TestAServerThatIsInterruptedByACommandIsNotAskedAheadAgain(t *testing.T) {
 				s.say("426 Aborted by a command.")
 				l := s.passive
 				s.say("229 Entering Extended Passive Mode (|||%s|)", l.Addr().String()[strings.LastIndex(l.Addr().String(), ":")+1:])
-				return true
+				return
 			}
 			_ = s.SetReadDeadline(time.Time{})
 			s.say("226 Done.")
-		default:
-			return false
-		}
-		return true
-	})
+		},
+	}.to)
 	c := srv.client(t, faraway)
 	for i := range 8 {
 		var b bytes.Buffer
@@ -156,19 +126,11 @@ func TestAServerThatIsInterruptedByACommandIsNotAskedAheadAgain(t *testing.T) {
 
 // The ftp package hands over a line of 4 KiB without its end.
 func TestANameThatFillsTheLineIsSent(t *testing.T) {
-	srv := script(t, func(s *scriptedSession, verb, arg string) bool {
-		switch verb {
-		case "SIZE":
-			s.say("213 4")
-		case "MDTM":
-			s.say("213 20260101000000")
-		case "RETR":
-			s.send("150 Go.", "text")
-		default:
-			return false
-		}
-		return true
-	})
+	srv := script(t, answers{
+		"MDTM": says("213 20260101000000"),
+		"SIZE": says("213 4"),
+		"RETR": sends("text"),
+	}.to)
 	c := srv.client(t, faraway, func(c *retry.Config) { c.Policy = policy.Policy{Attempts: 4, Initial: time.Millisecond} })
 	for _, n := range []int{4000, 4089, 4090, 4091, 4092, 4093} {
 		err := c.RetrFile(context.Background(), strings.Repeat("n", n), t.TempDir()+"/x")
@@ -181,26 +143,14 @@ func TestANameThatFillsTheLineIsSent(t *testing.T) {
 
 // Some servers say more in reply to MDTM than they should.
 func TestRepliesThatAreOddButHarmlessStayHarmless(t *testing.T) {
-	srv := script(t, func(s *scriptedSession, verb, arg string) bool {
-		switch verb {
-		case "FEAT":
-			s.say("211-Features:\r\n SIZE\r\n MDTM\r\n MFMT\r\n211 End")
-		case "MDTM":
-			s.say("213 2026-01-01 00:00:00")
-		case "SIZE":
-			s.say("213 4")
-		case "MFMT":
-			s.say("213 Modify=20260101000000; a")
-		case "STOR":
-			_ = s.receive()
-			s.say("226 Done.")
-		case "RETR":
-			s.send("150 Go.", "text")
-		default:
-			return false
-		}
-		return true
-	})
+	srv := script(t, answers{
+		"FEAT": features("SIZE", "MDTM", "MFMT"),
+		"MDTM": says("213 2026-01-01 00:00:00"),
+		"SIZE": says("213 4"),
+		"MFMT": says("213 Modify=20260101000000; a"),
+		"STOR": receives,
+		"RETR": sends("text"),
+	}.to)
 	dir := t.TempDir()
 	local := filepath.Join(dir, "l")
 	require.NoError(t, os.WriteFile(local, []byte("text"), 0o600))
@@ -219,22 +169,12 @@ func TestRepliesThatAreOddButHarmlessStayHarmless(t *testing.T) {
 
 // Another file must not get the time of the one that was to be sent.
 func TestNoTimeIsGivenToAFileThatIsNotProven(t *testing.T) {
-	srv := script(t, func(s *scriptedSession, verb, arg string) bool {
-		switch verb {
-		case "FEAT":
-			s.say("211-Features:\r\n SIZE\r\n MDTM\r\n MFMT\r\n211 End")
-		case "SIZE":
-			s.say("213 3") // cut
-		case "MFMT":
-			s.say("213 Modify=20260101000000; a")
-		case "STOR":
-			_ = s.receive()
-			s.say("226 Done.")
-		default:
-			return false
-		}
-		return true
-	})
+	srv := script(t, answers{
+		"FEAT": features("SIZE", "MDTM", "MFMT"),
+		"SIZE": says("213 3"), // cut
+		"MFMT": says("213 Modify=20260101000000; a"),
+		"STOR": receives,
+	}.to)
 	local := filepath.Join(t.TempDir(), "l")
 	require.NoError(t, os.WriteFile(local, []byte("text"), 0o600))
 	c := srv.client(t, faraway)

@@ -216,23 +216,15 @@ func TestAClientThatNewHasNotMadeSaysSo(t *testing.T) {
 
 // A listing comes from the server, and may name what it likes.
 func TestCleanTempRemovesNothingThatItCannotKnowToBeAFileOfItsOwn(t *testing.T) {
-	srv := script(t, func(s *scriptedSession, verb, _ string) bool {
-		switch verb {
-		case "FEAT":
-			s.say("211-Features:\r\n MLSD\r\n MLST type*;modify*;\r\n211 End")
-		case "MLSD":
-			s.send("150 Here.", "type=file;modify=20200101000000; ../up.ABCDEFGH23.ftpretry\r\n"+
-				"type=file;modify=20200101000000; sub/down.ABCDEFGH23.ftpretry\r\n"+
-				"type=dir;modify=20200101000000; dir.ABCDEFGH23.ftpretry\r\n"+
-				"type=file; undated.ABCDEFGH23.ftpretry\r\n"+
-				"type=file;modify=20200101000000; old.ABCDEFGH23.ftpretry\r\n")
-		case "DELE":
-			s.say("250 Gone.")
-		default:
-			return false
-		}
-		return true
-	})
+	srv := script(t, answers{
+		"FEAT": features("MLSD", "MLST type*;modify*;"),
+		"MLSD": sends("type=file;modify=20200101000000; ../up.ABCDEFGH23.ftpretry\r\n" +
+			"type=file;modify=20200101000000; sub/down.ABCDEFGH23.ftpretry\r\n" +
+			"type=dir;modify=20200101000000; dir.ABCDEFGH23.ftpretry\r\n" +
+			"type=file; undated.ABCDEFGH23.ftpretry\r\n" +
+			"type=file;modify=20200101000000; old.ABCDEFGH23.ftpretry\r\n"),
+		"DELE": says("250 Gone."),
+	}.to)
 	removed, err := srv.client(t).CleanTemp(t.Context(), "/d", time.Hour)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"/d/old.ABCDEFGH23.ftpretry"}, removed)

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -204,17 +205,7 @@ func TestASizeThatIsOutOfDateIsNoReasonToFail(t *testing.T) {
 		assert.EqualValues(t, len(data), n)
 	}
 	// Where none is known none bounds it: that it cannot be proven is told then.
-	silent := script(t, func(s *scriptedSession, verb, _ string) bool {
-		switch verb {
-		case "RETR":
-			s.send("150 Here.", string(data))
-		case "SIZE", "LIST":
-			s.say("502 No.")
-		default:
-			return false
-		}
-		return true
-	})
+	silent := script(t, answers{"RETR": sends(string(data)), "SIZE": says("502 No."), "LIST": says("502 No.")}.to)
 	n, err := silent.client(t).Retr(t.Context(), "/f", io.Discard)
 	require.ErrorIs(t, err, retry.ErrIncomplete)
 	assert.EqualValues(t, len(data), n)
@@ -222,17 +213,7 @@ func TestASizeThatIsOutOfDateIsNoReasonToFail(t *testing.T) {
 
 // What is converted on the way has another size than the file.
 func TestADownloadInASCIIIsNotMeasured(t *testing.T) {
-	srv := script(t, func(s *scriptedSession, verb, _ string) bool {
-		switch verb {
-		case "RETR":
-			s.send("150 Here.", "one\r\ntwo\r\n")
-		case "SIZE":
-			s.say("213 8")
-		default:
-			return false
-		}
-		return true
-	})
+	srv := script(t, answers{"RETR": sends("one\r\ntwo\r\n"), "SIZE": says("213 8")}.to)
 	cfg := retry.Config{User: "u", Password: "x", Policy: quick}
 	srv.to(&cfg)
 	conn, err := retry.Dial(t.Context(), cfg)
@@ -271,20 +252,21 @@ func TestAnEndThatTLSDoesNotConfirmIsOneWhereReplyAndSizeDo(t *testing.T) {
 			l, err := net.Listen("tcp", "127.0.0.1:0")
 			require.NoError(t, err)
 			first := true
-			srv := scriptOn(t, tls.NewListener(l, server), func(s *scriptedSession, verb, _ string) bool {
-				switch verb {
-				case "RETR":
+			srv := scriptOn(t, tls.NewListener(l, server), answers{
+				"SIZE": says("213 " + strconv.Itoa(len(content))),
+				"MDTM": says("213 20240506070809"),
+				"RETR": func(s *scriptedSession, _ string) {
 					s.say("150 Here.")
 					raw, err := s.passive.Accept()
 					if err != nil {
-						return true
+						return
 					}
 					conn := tls.Server(raw, server)
 					if !first {
 						_, _ = io.WriteString(conn, content)
 						_ = conn.Close() // with close_notify
 						s.say("226 Done.")
-						return true
+						return
 					}
 					first = false
 					if conn.Handshake() == nil {
@@ -298,15 +280,8 @@ func TestAnEndThatTLSDoesNotConfirmIsOneWhereReplyAndSizeDo(t *testing.T) {
 					} else {
 						s.say("%s", test.reply)
 					}
-				case "SIZE":
-					s.say("213 %d", len(content))
-				case "MDTM":
-					s.say("213 20240506070809")
-				default:
-					return false
-				}
-				return true
-			})
+				},
+			}.to)
 			var b bytes.Buffer
 			cl := srv.client(t, func(cfg *retry.Config) { cfg.TLS, cfg.ImplicitTLS = trusting, true })
 			_, err = cl.Retr(t.Context(), "f", &b)

@@ -103,24 +103,13 @@ func TestWhatIsNoSizeOfTheFileProvesNothing(t *testing.T) {
 		"a line of LIST that nobody can read": {feat: "MDTM", list: "what is this\r\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			srv := script(t, func(s *scriptedSession, verb, arg string) bool {
-				switch verb {
-				case "FEAT":
-					s.say("211-Features:\r\n %s\r\n211 End", test.feat)
-				case "SIZE":
-					s.say("502 No.")
-				case "MLST":
-					s.say("250-Here:\r\n %s\r\n250 End", test.mlst)
-				case "LIST":
-					s.send("150 Here.", test.list)
-				case "STOR":
-					_ = s.receive()
-					s.say("226 Done.")
-				default:
-					return false
-				}
-				return true
-			})
+			srv := script(t, answers{
+				"FEAT": features(test.feat),
+				"SIZE": says("502 No."),
+				"MLST": says("250-Here:\r\n " + test.mlst + "\r\n250 End"),
+				"LIST": sends(test.list),
+				"STOR": receives,
+			}.to)
 			for _, content := range []string{"new", ""} {
 				if content == "" && test.proven {
 					continue // it is 3 bytes long

@@ -60,17 +60,11 @@ func TestADownloadIsNotContinuedWithoutKnowingThatTheFileIsTheSame(t *testing.T)
 }
 
 func TestADownloadThatNothingProvesIsNotCalledWhole(t *testing.T) {
-	srv := script(t, func(s *scriptedSession, verb, _ string) bool {
-		switch verb {
-		case "RETR":
-			s.send("150 Here.", "content") // many servers tell the size here
-		case "SIZE", "LIST":
-			s.say("502 No.")
-		default:
-			return false
-		}
-		return true
-	})
+	srv := script(t, answers{
+		"RETR": sends("content"), // many servers tell the size here
+		"SIZE": says("502 No."),
+		"LIST": says("502 No."),
+	}.to)
 	_, err := srv.client(t).Retr(t.Context(), "/f", io.Discard)
 	require.ErrorIs(t, err, retry.ErrIncomplete)
 	assert.ErrorContains(t, err, "VerifyNone", "it says what to do")

@@ -77,13 +77,21 @@ func (s *scriptedSession) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(s, format+"\r\n", args...)
 }
 
+// give is a download of text up to its final reply; false = nobody fetched it.
+func (s *scriptedSession) give(opening, text string) bool {
+	s.say("%s", opening)
+	conn, err := s.passive.Accept()
+	if err != nil {
+		return false
+	}
+	_, _ = io.WriteString(conn, text)
+	_ = conn.Close()
+	return true
+}
+
 // send is a whole download of text.
 func (s *scriptedSession) send(opening, text string) {
-	s.say("%s", opening)
-	if conn, err := s.passive.Accept(); err == nil {
-		_, _ = io.WriteString(conn, text)
-		_ = conn.Close()
-	}
+	s.give(opening, text)
 	s.say("226 Done.")
 }
 
@@ -97,6 +105,40 @@ func (s *scriptedSession) receive() string {
 	defer conn.Close()
 	text, _ := io.ReadAll(conn)
 	return string(text)
+}
+
+// answers are what a scripted server does for each command that is not answered
+// in the usual way.
+type answers map[string]func(s *scriptedSession, arg string)
+
+// to is what script wants.
+func (a answers) to(s *scriptedSession, verb, arg string) bool {
+	answer, ok := a[verb]
+	if ok {
+		answer(s, arg)
+	}
+	return ok
+}
+
+// says answers with a reply.
+func says(reply string) func(*scriptedSession, string) {
+	return func(s *scriptedSession, _ string) { s.say("%s", reply) }
+}
+
+// sends answers with a whole download.
+func sends(text string) func(*scriptedSession, string) {
+	return func(s *scriptedSession, _ string) { s.send("150 Here.", text) }
+}
+
+// receives takes an upload and forgets it.
+func receives(s *scriptedSession, _ string) {
+	_ = s.receive()
+	s.say("226 Done.")
+}
+
+// features answers FEAT.
+func features(names ...string) func(*scriptedSession, string) {
+	return says("211-Features:\r\n " + strings.Join(names, "\r\n ") + "\r\n211 End")
 }
 
 func script(t testing.TB, answer func(s *scriptedSession, verb, arg string) bool) *scripted {
