@@ -79,10 +79,11 @@ func (a *atomicUpload) inTheWay(s *session, refusal error) error {
 		return &final{reason: ErrPermanent, err: fmt.Errorf(
 			"%w (%w: Config.ReplaceByDelete allows to delete it first)", refusal, fs.ErrExist)}
 	}
-	if err := s.ftp.Delete(a.path); err != nil {
+	err = s.ftp.Delete(a.path)
+	a.cleared = a.cleared || err == nil || doubtful(s.wire.Exchange(), err, "DELE")
+	if err != nil {
 		return err
 	}
-	a.cleared = true
 	err = s.ftp.Rename(a.temp, a.path)
 	if err != nil && doubtful(s.wire.Exchange(), err, "RNTO") {
 		a.renaming = true

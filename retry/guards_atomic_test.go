@@ -150,14 +150,29 @@ func TestARenamingAfterADeletionWhoseReplyWasLostIsResolved(t *testing.T) {
 // The server renames onto no name that exists, so what had it was deleted, and
 // then the renaming is refused all the same.
 func TestTheOnlyCopyIsNotRemoved(t *testing.T) {
-	srv := memory(t, retrytest.Config{}, always("RNTO", "553 No."))
-	srv.WriteFile("/f", []byte("old"))
-	err := client(t, srv, atomically, func(cfg *retry.Config) { cfg.ReplaceByDelete = true }).Stor(t.Context(), "/f", retry.Bytes([]byte("new")))
-	require.ErrorIs(t, err, retry.ErrPermanent)
-	assert.NotErrorIs(t, err, retry.ErrOutcomeUnknown)
-	require.Len(t, srv.Names(), 1)
-	assert.ErrorContains(t, err, "left as "+srv.Names()[0])
-	holds(t, srv, srv.Names()[0], "new")
+	for name, test := range map[string]struct {
+		dele []retrytest.Fault
+		left bool
+	}{
+		"after the deletion":                       {left: true},
+		"after a deletion whose reply was lost":    {dele: []retrytest.Fault{{On: "DELE", Path: "/f", After: true, Lose: true, Control: retrytest.RST}}, left: true},
+		"but it is where the deletion was refused": {dele: []retrytest.Fault{{On: "DELE", Path: "/f", Reply: "550 Permission denied.", Times: -1}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := memory(t, retrytest.Config{}, append(test.dele, always("RNTO", "553 No."))...)
+			srv.WriteFile("/f", []byte("old"))
+			err := client(t, srv, atomically, func(cfg *retry.Config) { cfg.ReplaceByDelete = true }).Stor(t.Context(), "/f", retry.Bytes([]byte("new")))
+			require.ErrorIs(t, err, retry.ErrPermanent)
+			assert.NotErrorIs(t, err, retry.ErrOutcomeUnknown)
+			require.Len(t, srv.Names(), 1)
+			if !test.left {
+				holds(t, srv, "/f", "old")
+				return
+			}
+			assert.ErrorContains(t, err, "left as "+srv.Names()[0])
+			holds(t, srv, srv.Names()[0], "new")
+		})
+	}
 }
 
 // What is gone already is not called left behind.
