@@ -30,6 +30,9 @@ type atomicUpload struct {
 	renaming bool // RNTO may have been executed
 }
 
+// try is an attempt, up to the final name (tests:
+// TestAnotherFileIsNotTakenForTheUploadNorRemoved,
+// TestAnAtomicUploadThatWasNotRenamedIsKnownToHaveFailed).
 func (a *atomicUpload) try(_ context.Context, s *session) error {
 	defer func() { a.unknown = a.renaming }() // nothing shows under the final name before
 	if !a.stored {
@@ -67,7 +70,10 @@ func (a *atomicUpload) try(_ context.Context, s *session) error {
 }
 
 // inTheWay deals with a server that refuses to rename onto a name that exists,
-// as IIS does: what is in the way is deleted, if that is allowed.
+// as IIS does: what is in the way is deleted, if that is allowed (tests:
+// TestAServerThatDoesNotRenameOntoAnExistingFile,
+// TestWhatHasTheFinalNameIsRemovedOnlyWhereThatHelps,
+// TestARenamingAfterADeletionWhoseReplyWasLostIsResolved).
 func (a *atomicUpload) inTheWay(s *session, refusal error) error {
 	there, err := s.exists(a.path, aFile)
 	switch {
@@ -112,8 +118,9 @@ func (a *atomicUpload) renamed(s *session, refusal error) error {
 	return err
 }
 
-// checkTarget proves that the target is the upload (test:
-// TestARenamingIsNotTakenForDoneWhereTheTargetIsAnotherFile).
+// checkTarget proves that the target is the upload (tests:
+// TestARenamingIsNotTakenForDoneWhereTheTargetIsAnotherFile,
+// TestAnEmptyUploadThatIsNotThereIsNotCalledRenamed).
 func (a *atomicUpload) checkTarget(s *session) error {
 	n, state, err := s.size(a.path)
 	if err != nil {
@@ -176,7 +183,8 @@ func (c *Client) removeTemp(ctx context.Context, a *atomicUpload, err error) err
 	return e
 }
 
-// tidier is a runner for what is left to be tidied up: few attempts, no hooks.
+// tidier is a runner for what is left to be tidied up: few attempts, no hooks
+// (test: TestTidyingUpIsNotToldAndEndsSoon).
 func (r *runner) tidier() *runner {
 	t := *r
 	t.hooks = Hooks{}

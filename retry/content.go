@@ -9,7 +9,8 @@ import (
 	"github.com/ftpretry/ftpretry/internal/wire"
 )
 
-// content opens the source; what it fails of is the caller's.
+// content opens the source; what it fails of is the caller's (test:
+// TestAnUploadThatCannotBeReadIsToldBeforeAnythingIsSent).
 func (u *upload) content(offset int64) (io.ReadCloser, error) {
 	content, err := u.src.Open(offset)
 	switch {
@@ -47,7 +48,8 @@ func (u *upload) unchanged(file *os.File) error {
 }
 
 // hashAll computes the checksum of the whole source, for an upload that was built
-// upon an earlier attempt's: its seam is not proven by a size.
+// upon an earlier attempt's: its seam is not proven by a size (test:
+// TestASourceThatIsAnotherWhenItIsHashedEndsTheUpload).
 func (u *upload) hashAll(s *session) error {
 	if u.sum = s.newChecksum(); u.sum == nil {
 		return nil

@@ -118,7 +118,7 @@ func (s *session) askHash(name string, c *checksum) (string, error) {
 }
 
 // within looks for the checksum in a server's answer: whether it is there, and
-// whether any hash is.
+// whether any hash is (test: TestOnlyAHashIsTakenForOne).
 func (c *checksum) within(text string) (same, found bool) {
 	ours := fmt.Sprintf("%x", c.Sum(nil))
 	for _, word := range strings.Fields(text) {

@@ -86,7 +86,8 @@ func (d *download) open(s *session) (*ftp.Response, error) {
 
 // limit bounds what may come of a file whose size is known, lest a server that
 // never stops fill a disk: twice that size, for a file that grows while it is
-// read, and growth more. from is where the transfer begins.
+// read, and growth more (tests: TestADownloadWithoutEndIsGivenUp,
+// TestASizeThatIsOutOfDateIsNoReasonToFail). from is where the transfer begins.
 func (d *download) limit(s *session, from int64) {
 	if data := s.wire.Data(); data != nil && d.size >= 0 && !d.ascii && d.verify != VerifyNone {
 		data.Limit(d.size + min(d.size, math.MaxInt64-growth-d.size) + growth - from)
@@ -155,7 +156,10 @@ var errSeam = errors.New("what the server sends does not continue what was deliv
 
 // measure asks for the file's size: before the first attempt, to know when it
 // is complete, and before each replay, to know that it is still the same file.
-// Its time is compared too, where it is known.
+// Its time is compared too, where it is known (tests:
+// TestADownloadGoesOnWithWhatIsKnownOfTheFile,
+// TestATimeThatCouldNotBeAskedForIsAskedForAgain,
+// TestADownloadIsNotContinuedWithoutKnowingThatTheFileIsTheSame).
 func (d *download) measure(s *session) error {
 	replay := d.started && d.progress > 0
 	if d.ascii || d.verify == VerifyNone && !replay && !d.dated {
@@ -225,7 +229,8 @@ func (d *download) date(s *session, replay bool) error {
 }
 
 // changed starts over where the destination can be emptied, and gives up where
-// it cannot.
+// it cannot (tests: TestADownloadNeverMixesTwoFiles,
+// TestADestinationThatCannotBeEmptiedEndsTheDownload).
 func (d *download) changed(why error) error {
 	if d.rewind == nil {
 		return &final{reason: ErrChanged, err: why}

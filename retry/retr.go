@@ -81,7 +81,9 @@ func (d *download) try(_ context.Context, s *session) error {
 }
 
 // complete proves that the download is whole. err is what the transfer ended
-// with.
+// with (tests: TestHazardsOfReplies, TestADownloadGoesOnWithWhatIsKnownOfTheFile,
+// TestALieThatIsToldTwiceEndsTheDownload,
+// TestAFileThatShrinksDuringTheDownloadIsNotCalledWhole).
 func (d *download) complete(s *session, err error) error {
 	if errors.Is(err, wire.ErrOverrun) {
 		return d.overrun()
@@ -119,7 +121,8 @@ func (d *download) complete(s *session, err error) error {
 	return d.changed(fmt.Errorf("%d bytes were received of a file that had %d and has %d now", d.progress, d.size, n))
 }
 
-// compare holds the hash of what was delivered against the server's.
+// compare holds the hash of what was delivered against the server's (test:
+// TestVerifyHashFindsADownloadThatIsNotTheFile).
 func (d *download) compare(s *session) error {
 	err := s.checkHash(d.path, d.sum)
 	var lie *mismatch

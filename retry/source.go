@@ -218,6 +218,7 @@ func (s *readerSource) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// again implements replayable (test: TestAReaderGetsOneAttemptOnceItWasRead).
 func (s *readerSource) again() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

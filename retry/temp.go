@@ -82,6 +82,7 @@ func (c *Client) CleanTemp(ctx context.Context, dir string, olderThan time.Durat
 	if err := c.do(ctx, list); err != nil {
 		return nil, err
 	}
+	// Test: TestCleanTempRemovesNothingThatItCannotKnowToBeAFileOfItsOwn.
 	before := time.Now().Add(-olderThan)
 	for _, e := range list.answer {
 		if e.Type != ftp.EntryTypeFile || e.Time.IsZero() || !e.Time.Before(before) || !c.IsTemp(e.Name) || checkName(e.Name) != nil {

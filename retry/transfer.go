@@ -141,7 +141,9 @@ func (u *upload) resumeAt(s *session, name string) (int64, error) {
 	return at, nil
 }
 
-// check proves a finished upload.
+// check proves a finished upload (tests: TestVerifyHashFindsWhatASizeDoesNot,
+// TestASeamThatIsNotProvenIsNotBuiltUponAgain,
+// TestAnUploadThatGoesOnIsHeldAgainstTheServersHash).
 func (u *upload) check(s *session, name string, want int64) error {
 	if u.verify == VerifyNone {
 		return nil
@@ -163,7 +165,11 @@ func (u *upload) check(s *session, name string, want int64) error {
 	return err
 }
 
-// send moves the source's content from offset on, by a command that names name.
+// send moves the source's content from offset on, by a command that names name
+// (tests: TestASourceThatFailsWhileItIsSentAheadIsTheCallersFault,
+// TestWhatWasToBeSentAheadIsForgottenWithItsUpload,
+// TestEveryReaderThatASourceGivesIsClosed; of what is remembered of the attempt:
+// TestTheTemporaryOfAnEarlierAttemptIsRemoved).
 func (u *upload) send(s *session, name string, offset int64, store func(io.Reader) error) error {
 	u.open = false
 	s.aim(offset, u.length)

@@ -36,7 +36,7 @@ func refused(err error) bool {
 
 // size asks the server how long a file is: by SIZE (RFC 3659, section 4), and
 // where it will not tell by MLST or LIST. Any error is one that an attempt may
-// fail of.
+// fail of (test: TestWhatIsNoSizeOfTheFileProvesNothing).
 func (s *session) size(name string) (int64, sizeState, error) {
 	n, err := s.ftp.FileSize(name)
 	switch {
