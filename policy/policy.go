@@ -79,8 +79,10 @@ type Policy struct {
 
 	// BackOff, if set, makes the waits instead of Initial, Max, Multiplier,
 	// Jitter and the factors of the classes. It is called at most once per
-	// transaction, when the first wait is due, and must return a new value
-	// each time. backoff.Stop ends the transaction, as does a nil BackOff. A
+	// transaction, when the first wait is due, and by a client once for each
+	// outage or want of sessions, and must return a new value each time. The
+	// client waits for it meanwhile, so that it must not use that client's
+	// operations. backoff.Stop ends the transaction, as does a nil BackOff. A
 	// class that sets any of those four fields, or a BackOff, waits by its
 	// own.
 	BackOff func() backoff.BackOff

@@ -266,10 +266,18 @@ var errNilFunc = errors.New("function is nil: give Do one to run")
 // in an earlier attempt, executed or perhaps executed, is its own business. An
 // error wrapped by backoff.Permanent ends the operation at once.
 //
+// An operation of the same Client that tx begins needs a session beside conn. If it
+// is begun with tx's own ctx, and each session is held by a function that waits so,
+// it ends with [ErrNested]; with any other context it waits for as long as that lasts.
+//
 // tx must not keep conn beyond its return. A session whose directory, type or
 // login tx has changed is not used for anything else.
 func (c *Client) Do(ctx context.Context, tx func(ctx context.Context, conn *ftp.ServerConn) error) error {
-	op := &operation{verb: "DO", run: func(ctx context.Context, s *session) error { return tx(ctx, s.ftp) }}
+	op := &operation{verb: "DO", run: func(ctx context.Context, s *session) error {
+		ctx, leave := c.pool.enter(ctx)
+		defer leave()
+		return tx(ctx, s.ftp)
+	}}
 	if tx == nil {
 		op.invalid = errNilFunc
 	}

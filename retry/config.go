@@ -46,7 +46,8 @@ type Config struct {
 	// LimitInterval is how long fewer sessions than MaxConns are used after
 	// the server has refused one more ("421 too many users" and the like),
 	// until one more is tried, and another after the same time again; 0 = 5m,
-	// < 0 = what was learned is kept.
+	// < 0 = what was learned is kept. A single refusal may be an accident: it
+	// is tried again sooner, whatever this is.
 	LimitInterval time.Duration
 
 	ConnectTimeout time.Duration // to connect, shake hands and be greeted; also for a data connection; 0 = 30s

@@ -48,6 +48,7 @@ var (
 	ErrNotLoggedIn = errors.New("not logged in: call Login first")
 	ErrPath        = errors.New("cannot be sent over FTP")
 	ErrSource      = errors.New("source is nil: use retry.File, Bytes, ReaderAt, Seeker or Reader")
+	ErrNested      = errors.New("waits for a session that only its own caller holds: raise Config.MaxConns, or use the connection that Do gives to its function")
 	ErrInUse       = errors.New("a download is open on this Conn: close its Response first")
 )
 

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/ftpretry/ftpretry/policy"
 	"github.com/ftpretry/ftpretry/transient"
 )
 
@@ -49,6 +50,12 @@ func (l *limit) set(n int, now time.Time, err error) *Limit {
 // A refusal that may be an accident is not what was learned.
 func (l *limit) tries() bool {
 	return l.now < l.most && (l.every > 0 || l.before > 0)
+}
+
+// firm reports whether the limit is sure: refused once may be an accident, but not
+// so often that the waits have become their longest.
+func (l *limit) firm() bool {
+	return l.before == 0 || l.pace != nil && l.pace.least >= policy.DefaultMax
 }
 
 // due reports whether it may be tried now.

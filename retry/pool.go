@@ -23,6 +23,7 @@ type pool struct {
 	mu       sync.Mutex
 	queue    []*waiter  // first come first
 	arrivals uint64     // attempts that have come
+	nests    bool       // one of them was begun in a function of Do
 	idle     []*session // longest idle first
 	inUse    int        // attempts that have their turn
 	opening  int        // of them, those that may be opening a session

@@ -9,8 +9,9 @@ import (
 
 // waiter is an attempt that waits for its turn.
 type waiter struct {
-	turn  *turn
-	ready chan error // of capacity 1
+	turn   *turn
+	ready  chan error // of capacity 1
+	inside *inside    // the function in which it was begun; nil = none
 }
 
 // admit implements keeper: it waits for a session, or for the right to open one,
@@ -36,7 +37,14 @@ func (p *pool) admit(ctx context.Context, t *turn) error {
 		p.mu.Unlock()
 		return nil
 	}
-	w := &waiter{turn: t, ready: make(chan error, 1)}
+	p.mu.Unlock()
+	w := &waiter{turn: t, ready: make(chan error, 1), inside: p.insideOf(ctx)}
+	p.mu.Lock()
+	if p.shut.Load() {
+		p.mu.Unlock()
+		return errClosed()
+	}
+	p.nests = p.nests || w.inside != nil
 	p.queue = slices.Insert(p.queue, p.behind(t.place), w)
 	start := time.Now()
 	p.dispatch(start)
@@ -190,6 +198,7 @@ func (p *pool) dispatch(now time.Time) {
 			i = len(p.queue)
 		}
 	}
+	p.untie()
 	p.wakeLater(now)
 }
 

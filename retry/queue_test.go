@@ -36,7 +36,7 @@ func TestWhoWaitsIsServedOrWoken(t *testing.T) {
 		}
 		for range 1 + rng.IntN(3) {
 			fresh := []time.Time{{}, now.Add(-time.Second)}[rng.IntN(2)]
-			p.queue = append(p.queue, &waiter{&turn{fresh: fresh}, make(chan error, 1)})
+			p.queue = append(p.queue, &waiter{turn: &turn{fresh: fresh}, ready: make(chan error, 1)})
 		}
 		if rng.IntN(4) == 0 {
 			p.waking = now.Add(time.Minute) // set before
@@ -68,7 +68,7 @@ func after(p *pool, now time.Time) *pool {
 	}
 	for _, w := range p.queue {
 		turn := *w.turn
-		q.queue = append(q.queue, &waiter{&turn, make(chan error, 1)})
+		q.queue = append(q.queue, &waiter{turn: &turn, ready: make(chan error, 1)})
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()

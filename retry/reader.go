@@ -16,7 +16,9 @@ import (
 // itself across lost connections. Its Read returns io.EOF only when the whole
 // file was read, as [Client.Retr] understands it; a download that cannot be
 // finished is an *[Error]. The reader holds one of the client's sessions until
-// it has returned io.EOF or an error, or is closed. ctx bounds its whole life.
+// it has returned io.EOF or an error, or is closed: a program that begins other
+// operations meanwhile needs more sessions than it ever has readers open, or waits
+// for itself. ctx bounds its whole life.
 //
 // The reader is for one goroutine, except that Close may be called at any time.
 func (c *Client) Open(ctx context.Context, path string) (io.ReadCloser, error) {
