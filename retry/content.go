@@ -40,7 +40,7 @@ func (u *upload) unchanged(file *os.File) error {
 	if err != nil {
 		return &wire.CallerError{Err: err}
 	}
-	if was := u.file; was != nil && u.out > 0 && (!os.SameFile(was, now) || !was.ModTime().Equal(now.ModTime()) || was.Size() != now.Size()) {
+	if was := u.file; was != nil && u.out > 0 && (!os.SameFile(was, now) || !was.ModTime().Equal(now.ModTime())) {
 		return &wire.CallerError{Err: fmt.Errorf("source changed during the upload: %s is not what it was", printable(file.Name()))}
 	}
 	u.file = now

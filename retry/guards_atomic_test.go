@@ -18,8 +18,9 @@ func thrice(cfg *retry.Config) { cfg.Policy.Attempts = 3 }
 // was never answered.
 func TestTheTemporaryOfAnEarlierAttemptIsRemoved(t *testing.T) {
 	for name, faults := range map[string][]retrytest.Fault{
-		"which was cut, and then no other was let in": {lostAt("STOR", 40_000), {On: "STOR", Nth: 2, Times: -1, Reply: "450 Busy."}},
-		"which was never answered":                    {{On: "STOR", After: true, Silent: true, Data: retrytest.FIN, Lose: true, Control: retrytest.FIN, Times: -1}},
+		"which was cut, and then no other was let in":     {lostAt("STOR", 40_000), {On: "STOR", Nth: 2, Times: -1, Reply: "450 Busy."}},
+		"which was refused in the end, and then likewise": {{On: "STOR", Data: retrytest.FIN, At: 40_000, Reply: "426 Cut."}, {On: "STOR", Nth: 2, Times: -1, Reply: "450 Busy."}},
+		"which was never answered":                        {{On: "STOR", After: true, Silent: true, Data: retrytest.FIN, Lose: true, Control: retrytest.FIN, Times: -1}},
 		"after which no other was let in": {
 			{On: "STOR", After: true, Silent: true, Data: retrytest.FIN, Lose: true, Control: retrytest.FIN}, {On: "STOR", Nth: 2, Times: -1, Reply: "450 Busy."}},
 	} {

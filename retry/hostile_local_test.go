@@ -343,8 +343,10 @@ func TestALocalFileThatIsChangedMeanwhileIsNotCalledStored(t *testing.T) {
 	was := pattern(100_000)
 	is := bytes.Clone(was)
 	is[0], is[99_999] = is[0]^1, is[99_999]^1 // the same in size, and around the cut
+	old := time.Now().Add(-time.Hour)
 	replace := func(t *testing.T, dir string) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "new"), is, 0o600))
+		require.NoError(t, os.Chtimes(filepath.Join(dir, "new"), old, old)) // as cp -p does
 		require.NoError(t, os.Rename(filepath.Join(dir, "new"), filepath.Join(dir, "f")))
 	}
 	rewrite := func(t *testing.T, dir string) {
@@ -379,7 +381,6 @@ func TestALocalFileThatIsChangedMeanwhileIsNotCalledStored(t *testing.T) {
 				dir := t.TempDir()
 				local := filepath.Join(dir, "f")
 				require.NoError(t, os.WriteFile(local, was, 0o600))
-				old := time.Now().Add(-time.Hour)
 				require.NoError(t, os.Chtimes(local, old, old))
 				srv := memory(t, retrytest.Config{Without: []string{"HASH", "XCRC", "XMD5", "XSHA", "XSHA1", "XSHA256", "XSHA512"}})
 				change := func(*retry.Config) {}

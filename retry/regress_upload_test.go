@@ -24,16 +24,22 @@ func TestAWholeUploadIsNotDeletedBecauseItsSourceWentAway(t *testing.T) {
 		cfg   retrytest.Config
 		fault retrytest.Fault
 		there string // in the end; "" = nothing
+		goes  int    // in which wait the source goes
 	}{
-		{"the first attempt was executed", retrytest.Config{}, done("STOR"), "only copy"},
-		{"the first attempt was cut after a part", retrytest.Config{}, lostAt("STOR", 4), "only"},
-		{"the first attempt was cut on a server without sizes", retrytest.Config{Without: []string{"SIZE", "MLST"}}, lostAt("STOR", 4), "only"},
+		{"the first attempt was executed", retrytest.Config{}, done("STOR"), "only copy", 1},
+		{"the first attempt was cut after a part", retrytest.Config{}, lostAt("STOR", 4), "only", 1},
+		{"two attempts were, on a server where none goes on", retrytest.Config{Quirks: retrytest.Quirks{AppendRestartRefused: true}},
+			retrytest.Fault{On: "STOR", Times: 3, Data: retrytest.FIN, At: 4, Lose: true, Control: retrytest.FIN}, "only", 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			local := filepath.Join(t.TempDir(), "f")
 			require.NoError(t, os.WriteFile(local, []byte("only copy"), 0o600))
 			srv := memory(t, c.cfg, c.fault)
-			cl := client(t, srv, meanwhile(func() { _ = os.Remove(local) })) // a cleaner of the spool
+			cl := client(t, srv, meanwhile(func() {
+				if c.goes--; c.goes == 0 {
+					_ = os.Remove(local) // by a cleaner of the spool
+				}
+			}))
 			require.ErrorIs(t, cl.StorFile(t.Context(), "/f", local), os.ErrNotExist)
 			holds(t, srv, "/f", c.there)
 		})

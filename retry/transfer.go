@@ -204,7 +204,7 @@ func (u *upload) send(s *session, name string, offset int64, store func(io.Reade
 	moved := s.wire.Moved().Out - before
 	u.open = s.wire.Begun()
 	u.begun = u.begun || u.open
-	if u.open || u.verb != "STOR" { // what left before the server had agreed is none of the file
+	if u.open { // what left before the server had agreed is none of the file
 		u.out = max(u.out, offset+moved)
 	}
 	if err != nil {
