@@ -239,14 +239,18 @@ func TestAnEndThatTLSDoesNotConfirmIsOneWhereReplyAndSizeDo(t *testing.T) {
 	for name, test := range map[string]struct {
 		sent  int
 		reply string // "" = the connection is lost
+		word  string // with which the last record begins
 		retrs int
 	}{
-		"both do":                   {10, "226 Done.", 1},
-		"the size does not":         {6, "226 Done.", 2},
-		"the reply does not":        {10, "426 Cut.", 2},
-		"there is none":             {10, "", 2},
-		"neither does":              {0, "426 Cut.", 2},
-		"nothing has come after it": {0, "226 Done.", 2},
+		"both do":                               {10, "226 Done.", "", 1},
+		"the size does not":                     {6, "226 Done.", "", 2},
+		"the reply does not":                    {10, "426 Cut.", "", 2},
+		"there is none":                         {10, "", "", 2},
+		"neither does":                          {0, "426 Cut.", "", 2},
+		"both do, after half a word":            {10, "226 Done.", "\x15\x03\x03", 1},
+		"the size does not, after half a word":  {6, "226 Done.", "\x15\x03\x03", 2},
+		"the reply does not, after half a word": {10, "426 Cut.", "\x15\x03\x03", 2},
+		"there is none, after half a word":      {10, "", "\x15\x03\x03", 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -272,6 +276,7 @@ func TestAnEndThatTLSDoesNotConfirmIsOneWhereReplyAndSizeDo(t *testing.T) {
 					if conn.Handshake() == nil {
 						_, _ = io.WriteString(conn, content[:test.sent])
 					}
+					_, _ = io.WriteString(raw, test.word)
 					_ = raw.(*net.TCPConn).CloseWrite()
 					_, _ = io.Copy(io.Discard, raw)
 					_ = raw.Close()
