@@ -418,3 +418,38 @@ func TestContentIsNotSentEarlyWhereThatIsNotBorne(t *testing.T) {
 		})
 	}
 }
+
+// TestAPanicOfTheCallersDialerReachesTheCaller, wherever the connection was
+// begun: one of another goroutine would end the program.
+func TestAPanicOfTheCallersDialerReachesTheCaller(t *testing.T) {
+	for _, c := range smallFiles {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv, cfg := bed(t, false)
+				plant(t, srv, before())
+				var armed atomic.Bool
+				dial := overLongLine(cfg.Dial, trip)
+				cfg.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+					if armed.Load() && addr != srv.Addr() {
+						panic("dialer's own")
+					}
+					return dial(ctx, network, addr)
+				}
+				client, err := retry.New(cfg)
+				require.NoError(t, err)
+				defer client.Close()
+				for range 3 {
+					require.NoError(t, c.run(t, client))
+				}
+				armed.Store(true)
+				assert.PanicsWithValue(t, "dialer's own", func() {
+					for range 3 { // one may have its connection already
+						_ = c.run(t, client)
+					}
+				})
+				armed.Store(false)
+				require.NoError(t, c.run(t, client))
+			})
+		})
+	}
+}

@@ -25,6 +25,7 @@ type dialing struct {
 	done   chan struct{} // closed when conn and err are there
 	conn   net.Conn
 	err    error
+	fell   any         // what the caller's dialer panicked with; nil = it did not
 	unused *time.Timer // between operations: closes conn when nobody has come for it
 }
 
@@ -181,6 +182,7 @@ func (s *Session) dialAhead() {
 	p.dial = d
 	go func() {
 		defer close(d.done)
+		defer func() { d.fell = recover() }() // it belongs to the goroutine of the operation
 		d.conn, d.err = s.dialPlain(ctx, addr)
 	}()
 }
@@ -195,6 +197,9 @@ func (s *Session) dialed(addr string) (conn net.Conn, err error, ok bool) { //no
 	<-d.done
 	d.cancel()
 	s.passive.dial = nil
+	if d.fell != nil {
+		panic(d.fell)
+	}
 	if d.unused != nil && !d.unused.Stop() {
 		return nil, nil, false // closed; the server may still take another one
 	}
