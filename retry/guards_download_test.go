@@ -311,15 +311,17 @@ func TestAnOpenDownloadGivesItsPlaceBack(t *testing.T) {
 		srv := memory(t, retrytest.Config{})
 		srv.WriteFile("/f", pattern(100_000))
 		var open io.ReadCloser
+		closed := false
 		cl := client(t, srv, single)
 		// Close comes in the hook that the Read calls when it has its bytes.
-		open, err := cl.WithHooks(retry.Hooks{Progress: func(context.Context, retry.Progress) { _ = open.Close() }}).Open(t.Context(), "/f")
+		open, err := cl.WithHooks(retry.Hooks{Progress: func(context.Context, retry.Progress) {
+			closed = true
+			_ = open.Close()
+		}}).Open(t.Context(), "/f")
 		require.NoError(t, err)
-		for {
-			n, err := open.Read(make([]byte, 1000))
-			if n == 0 || err != nil {
-				break
-			}
+		for !closed {
+			_, err := open.Read(make([]byte, 1000))
+			require.NoError(t, err)
 		}
 		require.NoError(t, cl.Stor(t.Context(), "/g", retry.Bytes([]byte("x"))))
 	})
