@@ -44,7 +44,7 @@ func (t *transaction) attempt(ctx context.Context) error {
 // TestTheWaitForAPlaceIsNoPartOfAnAttempt).
 func (t *transaction) admit(ctx context.Context) error {
 	if t.admitted {
-		t.op.turn.fresh, t.served = t.fresh, true // it has kept its turn
+		t.op.turn.fresh, t.op.turn.now, t.served = t.fresh, t.began, true // it has kept its turn
 		return nil
 	}
 	t.op.turn = turn{began: t.start, now: t.began, place: t.place, fresh: t.fresh, failed: t.away, patience: t.policy.AttemptTimeout}
@@ -86,7 +86,7 @@ func (t *transaction) bound(ctx context.Context) (context.Context, context.Cance
 }
 
 func (t *transaction) run(ctx, callers context.Context) error {
-	s, err := t.sessions.take(ctx, request{t.began, t.fresh, t.op.effect != ""}, &t.op.turn)
+	s, err := t.sessions.take(ctx, request{t.op.turn.now, t.fresh, t.op.effect != ""}, &t.op.turn)
 	t.session, t.held, t.ran = s, err == nil, err == nil
 	t.tell(callers)
 	if err != nil {

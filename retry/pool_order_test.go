@@ -122,3 +122,34 @@ func TestARefusalInPlaceOfADeadSessionLowersNothing(t *testing.T) {
 	require.Len(t, control, 4, "the first, the one found dead, the one refused, the one after it")
 	assert.Equal(t, 2, cl.Stats().Limit)
 }
+
+func TestASessionIsUsedByWhoHasWaitedForItLongerThanForAnyReply(t *testing.T) {
+	for name, op := range map[string]func(ctx context.Context, c *retry.Client) error{
+		"FileSize": func(ctx context.Context, c *retry.Client) error { _, err := c.FileSize(ctx, "/f"); return err },
+		"Stor":     func(ctx context.Context, c *retry.Client) error { return c.Stor(ctx, "/g", retry.Bytes([]byte("x"))) },
+		"Delete":   func(ctx context.Context, c *retry.Client) error { return c.Delete(ctx, "/f") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := memory(t, retrytest.Config{})
+				require.NoError(t, srv.WriteFile("/f", []byte("content")))
+				c := client(t, srv, func(cfg *retry.Config) { cfg.MaxConns, cfg.ReplyTimeout = 1, time.Minute })
+				taken, left := make(chan struct{}), make(chan error, 1)
+				go func() {
+					left <- c.Do(t.Context(), func(context.Context, *ftp.ServerConn) error {
+						close(taken)
+						time.Sleep(time.Hour)
+						return nil
+					})
+				}()
+				<-taken
+
+				require.NoError(t, op(t.Context(), c))
+
+				require.NoError(t, <-left)
+				assert.EqualValues(t, 1, c.Stats().Dials, "a session that was well was thrown away")
+				require.NoError(t, c.Close())
+			})
+		})
+	}
+}

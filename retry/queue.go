@@ -52,6 +52,7 @@ func (p *pool) admit(ctx context.Context, t *turn) error {
 	defer func() { p.endpoint.stats.queued.Add(int64(time.Since(start))) }()
 	select {
 	case err := <-w.ready:
+		t.now = time.Now() // the reply to the first command is awaited from here on
 		return err
 	case <-ctx.Done():
 		if !p.withdraw(w) && <-w.ready == nil {
