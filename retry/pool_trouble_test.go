@@ -199,7 +199,7 @@ func TestAShortOutageBesideAPausedReaderIsNotTakenForALimit(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			srv := memory(t, retrytest.Config{})
 			require.NoError(t, srv.WriteFile("/f", pattern(1<<20)))
-			cl := client(t, srv, func(cfg *retry.Config) { cfg.Policy = policy.Policy{} })
+			cl := client(t, srv, func(cfg *retry.Config) { cfg.Policy = policy.Policy{Jitter: -1} })
 			r, err := cl.Open(t.Context(), "/f")
 			require.NoError(t, err)
 			srv.Kick(retrytest.RST)
