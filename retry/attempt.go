@@ -147,7 +147,7 @@ func (t *transaction) taught(err error, d *decision) (o outcome) {
 	o.lost = class == transient.Network || class == transient.Overload
 	if class == transient.Overload && (d.command == "EPSV" || d.command == "PASV") {
 		// A 421 there may as well be of the session (RFC 959, section 4.2).
-		if r := d.verdict.Reply; r.Code != 421 || strings.Contains(strings.ToLower(r.Msg), "passive") {
+		if r := d.verdict.Reply; r == nil || r.Code != 421 || strings.Contains(strings.ToLower(r.Msg), "passive") {
 			o.full = err
 		}
 	}

@@ -288,3 +288,25 @@ func TestA421AtPassThatDoesNotCloseIsALimit(t *testing.T) {
 		_ = cl.Close()
 	})
 }
+
+// judging is a classifier of the caller's that calls everything the same.
+type judging transient.Class
+
+func (j judging) Classify(transient.Failure) transient.Verdict {
+	return transient.Verdict{Class: transient.Class(j)}
+}
+
+// A classifier may call a lost connection, which has no reply, whatever it likes.
+func TestAVerdictOfTheCallersNeedsNoReply(t *testing.T) {
+	for _, class := range []transient.Class{transient.Busy, transient.Overload, transient.Network, transient.DataChannel, transient.Storage, transient.Security} {
+		for _, on := range []string{retrytest.Connect, "USER", "PASS", "EPSV", "STOR"} {
+			synctest.Test(t, func(t *testing.T) {
+				srv := memory(t, retrytest.Config{}, retrytest.Fault{On: on, Control: retrytest.FIN})
+				cl := client(t, srv, func(cfg *retry.Config) { cfg.Classifier = judging(class) })
+				err := stor(t.Context(), cl)
+				assert.NoError(t, err, "%v at %s", class, on)
+				_ = cl.Close()
+			})
+		}
+	}
+}
