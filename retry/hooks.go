@@ -11,8 +11,9 @@ import (
 // and progress bars. Any of them may be nil. They are called synchronously, in
 // the goroutine of the operation, with no lock held; the operation waits for
 // them, and holds its session meanwhile: a hook that runs another operation of the
-// same Client may wait for that session for ever. Operations that run at the same time call them at the same time. They
-// get the operation's context and never a password or the content of a file.
+// same Client may wait for that session for ever. Operations that run at the same
+// time call them at the same time. They get the operation's context and never a
+// password or the content of a file.
 //
 // For one operation they are called in this order:
 //

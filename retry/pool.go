@@ -198,15 +198,7 @@ func (p *pool) expire() {
 	p.closing.Add(1)
 	p.mu.Unlock()
 	defer p.closing.Done()
-	var wg sync.WaitGroup // side by side, as close does: a server that is gone answers none
-	for _, s := range old {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			p.retire(s)
-		}()
-	}
-	wg.Wait()
+	sideBySide(old, p.retire)
 }
 
 // retire ends an idle session. While it is being ended it still counts. Where
@@ -247,19 +239,16 @@ func (p *pool) close() {
 	p.idle = nil
 	p.live -= len(old)
 	p.mu.Unlock()
-	endAll(old)
+	sideBySide(old, func(s *session) { s.end(context.Background()) })
 	p.closing.Wait()
 }
 
-// endAll ends sessions side by side, so that it takes no longer than one.
-func endAll(old []*session) {
+// sideBySide ends sessions in no more time than one takes: a server that is gone
+// answers none of them.
+func sideBySide(old []*session, end func(*session)) {
 	var wg sync.WaitGroup
 	for _, s := range old {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			s.end(context.Background())
-		}()
+		wg.Go(func() { end(s) })
 	}
 	wg.Wait()
 }

@@ -101,6 +101,9 @@ func compare(o options) (err error) {
 	if os.Getuid() != 0 {
 		return fmt.Errorf("needs root for network namespaces")
 	}
+	if o.rounds < 1 || o.files < 1 || o.sessions < 1 {
+		return fmt.Errorf("-rounds, -files and -sessions are 1 at least")
+	}
 	few, many := 0, o.files
 	if o.trips {
 		o.delay = 100 * time.Millisecond
