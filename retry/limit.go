@@ -31,7 +31,7 @@ type limit struct {
 	ended  time.Time // when a session was ended last: the server may be slow to free its place
 
 	refused time.Time // when it was refused last
-	heard   time.Time // when a session did well last: before, the server may as well be away
+	heard   time.Time // when a session did well last, since then: before, the server may as well be away
 
 	tightened time.Time // when it was lowered for want of data connections
 }

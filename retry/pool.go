@@ -153,7 +153,9 @@ func (p *pool) shelve(s *session) bool {
 	if p.shut.Load() {
 		return false
 	}
-	p.limit.heard = time.Now()
+	if !p.limit.refused.IsZero() {
+		p.limit.heard = time.Now()
+	}
 	p.rest(s)
 	return true
 }

@@ -129,7 +129,9 @@ func (p *pool) leave(t *turn, o outcome) {
 	if o.full != nil {
 		t.news.limit = p.tight(time.Now(), o.full)
 	}
-	p.dispatch(time.Now())
+	if len(p.queue) > 0 { // or the look at the clock would be for nothing
+		p.dispatch(time.Now())
+	}
 }
 
 // grant gives t what it asks for, if it is to be had now. The caller holds mu.

@@ -1,8 +1,10 @@
 package batch_test
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -12,43 +14,37 @@ import (
 	"github.com/ftpretry/ftpretry/retry/retrytest"
 )
 
-func TestWhatIsExcludedIsNotRemovedBecauseItIsInTheWayUp(t *testing.T) {
-	srv := retrytest.NewServer(t, retrytest.Config{})
-	require.NoError(t, srv.WriteFile("/out/x/precious", []byte("p")))
-	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "x"), []byte("file"), 0o600))
-	r := batch.Runner{Client: client(t, srv)}
-	rep, err := r.MirrorUp(t.Context(), batch.Mirror{Local: dir, Remote: "/out", Delete: true, Exclude: []string{"x/"}})
-	require.NoError(t, err)
-	t.Log(srv.Names(), rep.Jobs)
-	assert.Contains(t, srv.Names(), "/out/x/precious")
-}
-
-func TestWhatIsExcludedIsNotRemovedBecauseItIsInTheWayDown(t *testing.T) {
-	srv := retrytest.NewServer(t, retrytest.Config{})
-	require.NoError(t, srv.WriteFile("/out/x", []byte("p")))
-	dir := t.TempDir()
-	require.NoError(t, os.Mkdir(filepath.Join(dir, "x"), 0o700))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "x", "precious"), []byte("file"), 0o600))
-	r := batch.Runner{Client: client(t, srv)}
-	rep, err := r.MirrorDown(t.Context(), batch.Mirror{Local: dir, Remote: "/out", Delete: true, Exclude: []string{"x/"}})
-	require.NoError(t, err)
-	_, err = os.Stat(filepath.Join(dir, "x", "precious"))
-	assert.NoError(t, err, rep.Jobs)
-}
-
-func TestWhatIsNotIncludedIsNotRemovedBecauseItIsInTheWay(t *testing.T) {
-	srv := retrytest.NewServer(t, retrytest.Config{})
-	require.NoError(t, srv.WriteFile("/out/x", []byte("precious")))
-	dir := t.TempDir()
-	require.NoError(t, os.Mkdir(filepath.Join(dir, "x"), 0o700))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "x", "a"), []byte("file"), 0o600))
-	r := batch.Runner{Client: client(t, srv)}
-	rep, err := r.MirrorUp(t.Context(), batch.Mirror{Local: dir, Remote: "/out", Delete: true, Include: []string{"x/"}})
-	require.NoError(t, err)
-	assert.Contains(t, srv.Names(), "/out/x", rep.Jobs)
-	b, _ := srv.ReadFile("/out/x")
-	assert.Equal(t, "precious", string(b))
+// What is not asked for stays, and so does what it is in the way of.
+func TestWhatIsNotAskedForIsNotRemovedBecauseItIsInTheWay(t *testing.T) {
+	directory := batch.Mirror{Delete: true, Exclude: []string{"x/"}}
+	for _, c := range []struct {
+		name           string
+		server, here   string
+		mirror         batch.Mirror
+		up             bool
+		served, placed []string
+	}{
+		{"a directory, excluded, up", "in/x/precious", "x", directory, true, []string{"x/precious"}, []string{"x"}},
+		{"a directory, excluded, down", "in/x", "x/precious", directory, false, []string{"x"}, []string{"x/precious"}},
+		{"a file, not included, up", "in/x", "x/a", batch.Mirror{Delete: true, Include: []string{"x/"}}, true, []string{"x"}, []string{"x/a"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			srv := retrytest.NewServer(t, retrytest.Config{})
+			dir := t.TempDir()
+			sow(t, srv, c.server)
+			plant(t, dir, c.here)
+			r := batch.Runner{Client: client(t, srv)}
+			run := r.MirrorDown
+			if c.up {
+				run = r.MirrorUp
+			}
+			c.mirror.Local, c.mirror.Remote = dir, "/in"
+			rep, err := run(t.Context(), c.mirror)
+			require.NoError(t, err)
+			assert.ElementsMatch(t, c.served, slices.Collect(maps.Keys(served(t, srv, "/in"))), rep.Jobs)
+			assert.ElementsMatch(t, c.placed, slices.Collect(maps.Keys(local(t, dir))), rep.Jobs)
+		})
+	}
 }
 
 func TestADirectoryWithTheNameOfATemporaryFileIsMirrored(t *testing.T) {
