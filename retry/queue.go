@@ -19,15 +19,9 @@ type waiter struct {
 func (p *pool) admit(ctx context.Context, t *turn) error {
 	end, _ := ctx.Deadline()
 	p.mu.Lock()
-	if p.shut.Load() {
+	if err := p.hopeless(t, end); err != nil {
 		p.mu.Unlock()
-		return errClosed()
-	}
-	if p.outage.dials > 0 {
-		if err := cmp.Or(p.known(t), p.vain(end)); err != nil {
-			p.mu.Unlock()
-			return err
-		}
+		return err
 	}
 	if t.place == 0 {
 		p.arrivals++
@@ -40,9 +34,9 @@ func (p *pool) admit(ctx context.Context, t *turn) error {
 	p.mu.Unlock()
 	w := &waiter{turn: t, ready: make(chan error, 1), inside: p.insideOf(ctx)}
 	p.mu.Lock()
-	if p.shut.Load() {
+	if err := p.hopeless(t, end); err != nil { // what it would wait for has come meanwhile
 		p.mu.Unlock()
-		return errClosed()
+		return err
 	}
 	p.nests = p.nests || w.inside != nil
 	p.queue = slices.Insert(p.queue, p.behind(t.place), w)
@@ -60,6 +54,18 @@ func (p *pool) admit(ctx context.Context, t *turn) error {
 		}
 		return context.Cause(ctx)
 	}
+}
+
+// hopeless is why an attempt whose time ends at end, zero = never, has nothing to
+// wait for; nil = it may. The caller holds mu.
+func (p *pool) hopeless(t *turn, end time.Time) error {
+	if p.shut.Load() {
+		return errClosed()
+	}
+	if p.outage.dials == 0 {
+		return nil
+	}
+	return cmp.Or(p.known(t), p.vain(end))
 }
 
 // behind is where in the queue an attempt belongs that has arrived as the
