@@ -185,6 +185,47 @@ func TestAWrongPasswordIsSentOnceForAll(t *testing.T) {
 	})
 }
 
+// between is a context whose holder is kept, as it takes its place in the queue,
+// from first to then.
+type between struct {
+	context.Context
+	first, then chan struct{}
+}
+
+func (b between) Value(key any) any {
+	if fmt.Sprintf("%T", key) == "retry.insideKey" {
+		close(b.first)
+		<-b.then
+	}
+	return b.Context.Value(key)
+}
+
+func TestARefusalThatComesWhileAnAttemptTakesItsPlaceIsItsToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := memory(t, retrytest.Config{Users: map[string]string{"u": "another"}})
+		var dials *atomic.Int64
+		second := between{t.Context(), make(chan struct{}), make(chan struct{})}
+		cl := client(t, srv, func(cfg *retry.Config) {
+			dial := cfg.Dial
+			cfg.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				<-second.first
+				return dial(ctx, network, addr)
+			}
+			dials = counted(cfg)
+		})
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			assert.ErrorIs(t, cl.Delete(t.Context(), "/f"), retry.ErrPermanent)
+			close(second.then)
+		})
+		synctest.Wait()
+		assert.ErrorIs(t, cl.Delete(second, "/f"), retry.ErrPermanent)
+		wg.Wait()
+		assert.EqualValues(t, 1, dials.Load())
+		_ = cl.Close()
+	})
+}
+
 // refusals are the ways in which servers say that there are too many sessions.
 var refusals = []struct{ name, reply string }{
 	{"in words", "421 Too many users, sorry."},
