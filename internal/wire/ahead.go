@@ -77,8 +77,10 @@ func (c *control) flight(p []byte) []byte {
 // launched takes note of a flight that is under way.
 func (c *control) launched() {
 	c.atEnd = nil
-	c.took(c.staged)
-	c.staged = c.staged[:0]
+	if len(c.staged) > 0 {
+		c.took(c.staged)
+		c.staged = c.staged[:0]
+	}
 }
 
 // took takes note of lines that were sent ahead.
@@ -94,7 +96,7 @@ func (c *control) took(lines []string) {
 // way already, or answered. The replies to commands before it are read: nobody
 // wants them.
 func (c *control) foreseen(p []byte) (bool, error) {
-	line := bytes.TrimRight(p, "\r\n")
+	line := trimEnd(p)
 	if len(c.queue) > 0 && c.owed() == 0 && c.r == c.d {
 		at := -1
 		if p[len(p)-1] == '\n' { // else it is the beginning of a longer line

@@ -39,11 +39,7 @@ func (c *control) Write(p []byte) (int, error) {
 // begin takes note of the command that p begins, and refuses it where sending
 // it would be wrong.
 func (c *control) begin(p []byte) error {
-	end := len(p)
-	for end > 0 && (p[end-1] == '\n' || p[end-1] == '\r') {
-		end--
-	}
-	line, n := p[:end], 0
+	line, n := trimEnd(p), 0
 	for n < len(line) && line[n] != ' ' {
 		n++
 	}

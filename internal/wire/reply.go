@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bytes"
 	"fmt"
 	"net/textproto"
 )
@@ -30,7 +29,7 @@ func (r *reply) line(b []byte) (done bool, err error) {
 	if r.size > maxReply {
 		return false, tooLong()
 	}
-	b = bytes.TrimRight(b, "\r\n")
+	b = trimEnd(b)
 	code, more, ok := codeLine(b)
 	if !r.open {
 		if !ok {
@@ -48,6 +47,15 @@ func (r *reply) line(b []byte) (done bool, err error) {
 	r.text = append(r.text, b[4:]...)
 	r.open = more
 	return !more, nil
+}
+
+// trimEnd is line without the CR and LF at its end.
+func trimEnd(line []byte) []byte {
+	end := len(line)
+	for end > 0 && (line[end-1] == '\n' || line[end-1] == '\r') {
+		end--
+	}
+	return line[:end]
 }
 
 // err returns the last complete reply as the ftp package spells one.

@@ -44,6 +44,10 @@ func (c *control) mask(line []byte) {
 	if len(c.secret) == 0 || string(c.secret) == "anonymous" {
 		return
 	}
+	whole := bytes.HasSuffix(line, []byte{'\n'})
+	if whole && !bytes.Contains(line, c.secret) {
+		return // nearly always
+	}
 	code, _, first := codeLine(line)
 	if c.reply.open {
 		first = first && code == c.reply.code
@@ -55,8 +59,7 @@ func (c *control) mask(line []byte) {
 	if first {
 		line = line[4:]
 	}
-	whole := bytes.HasSuffix(line, []byte{'\n'})
-	line = bytes.TrimRight(line, "\r\n")
+	line = trimEnd(line)
 	if len(c.secret) < shortSecret {
 		if string(c.cmd) == "PASS" && bytes.Contains(line, c.secret) {
 			stars(line)
