@@ -3,6 +3,7 @@ package retry
 import (
 	"context"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -36,12 +37,18 @@ func (c *callers) look(where string) {
 	if c.pool == nil {
 		return
 	}
-	if !c.pool.mu.TryLock() {
-		assert.Fail(c.t, where+" runs under the pool's lock")
-		return
+	for range forever {
+		if c.pool.mu.TryLock() {
+			c.pool.mu.Unlock()
+			return
+		}
+		runtime.Gosched() // another goroutine holds it, for a moment
 	}
-	c.pool.mu.Unlock()
+	assert.Fail(c.t, where+" runs under the pool's lock")
 }
+
+// forever is a number of tries by which any other goroutine has let go.
+const forever = 2_000_000
 
 // backOff is a policy's own.
 type backOff struct{ c *callers }
