@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/jlaffaye/ftp"
@@ -195,16 +194,12 @@ func (c *Client) GetEntry(ctx context.Context, path string) (entry *ftp.Entry, e
 
 // FileSize returns the size of a file in bytes (SIZE).
 func (c *Client) FileSize(ctx context.Context, path string) (size int64, err error) {
-	q, _ := sizeQuestions.Get().(*question[int64])
-	defer sizeQuestions.Put(q)
-	*q = question[int64]{operation: operation{verb: "SIZE", path: path, invalid: checkPath(path)}, how: (*ftp.ServerConn).FileSize}
+	q, _ := sizings.Get().(*sizing)
+	defer sizings.Put(q)
+	*q = sizing{operation: operation{verb: "SIZE", path: path, invalid: checkPath(path)}}
 	err = c.do(ctx, q)
 	return q.answer, err
 }
-
-// sizeQuestions spares the operation that batch jobs make most often its one
-// allocation.
-var sizeQuestions = sync.Pool{New: func() any { return new(question[int64]) }}
 
 // GetTime returns the modification time of a file (MDTM), in UTC.
 func (c *Client) GetTime(ctx context.Context, path string) (t time.Time, err error) {

@@ -188,7 +188,7 @@ func (c *Conn) IsSetTimeSupported() bool { return c.line.features().setTime }
 
 // FileSize returns the size of a file.
 func (c *Conn) FileSize(path string) (size int64, err error) {
-	q := ask("SIZE", path, (*ftp.ServerConn).FileSize).named()
+	q := &sizing{operation: operation{verb: "SIZE", path: path, invalid: checkPath(path)}}
 	err = c.run(q)
 	return q.answer, err
 }
@@ -227,8 +227,6 @@ func (c *Conn) RemoveDirRecur(path string) error {
 // NoOp asks the server for nothing, which keeps an idle session alive. A session
 // that is dead is replaced.
 func (c *Conn) NoOp() error {
-	c.noop = operation{verb: "NOOP", run: noop} // one for all: it is what is done most often
+	c.noop = operation{verb: "NOOP", run: func(_ context.Context, s *session) error { return s.noOp() }} // one for all: it is what is done most often
 	return c.run(&c.noop)
 }
-
-func noop(_ context.Context, s *session) error { return s.ftp.NoOp() }

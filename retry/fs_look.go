@@ -49,7 +49,7 @@ func (s *session) describe(name string) (*ftp.Entry, error) {
 func (s *session) describeRoot() (*ftp.Entry, error) {
 	root := &ftp.Entry{Type: ftp.EntryTypeFolder}
 	if !s.ftp.IsTimePreciseInList() {
-		return root, s.ftp.NoOp()
+		return root, s.noOp()
 	}
 	entry, err := s.ftp.GetEntry("")
 	if err == nil {
@@ -65,7 +65,7 @@ func (s *session) describeRoot() (*ftp.Entry, error) {
 // that begins with a dot (vsftpd), one in other letters than it is asked for,
 // and one whose line the ftp package cannot read.
 func (s *session) describeAlone(name string, refusal error) (*ftp.Entry, error) {
-	size, err := s.ftp.FileSize(name)
+	size, err := s.fileSize(name)
 	if err == nil {
 		return s.describeFile(name, size)
 	}

@@ -10,7 +10,6 @@ import (
 	"hash"
 	"hash/crc32"
 	"io"
-	"net/textproto"
 	"strings"
 
 	"github.com/ftpretry/ftpretry/internal/wire"
@@ -103,14 +102,14 @@ func (s *session) checkHash(name string, c *checksum) error {
 func (s *session) askHash(name string, c *checksum) (string, error) {
 	altered := s.wire.Altered()
 	if c.choose != "" {
-		if err := s.say("OPTS HASH " + c.choose); err != nil {
+		if err := s.say("OPTS", "HASH "+c.choose); err != nil {
 			return "", err
 		}
 	}
-	err := s.say(c.command + " " + name)
+	err := s.say(c.command, name)
 	text := s.wire.ReplyText()
 	if c.choose != "" && c.standard != "" {
-		if back := s.say("OPTS HASH " + c.standard); back == nil && !altered {
+		if back := s.say("OPTS", "HASH "+c.standard); back == nil && !altered {
 			s.wire.Settle()
 		}
 	}
@@ -139,18 +138,6 @@ func (c *checksum) add(src Source) error {
 	defer content.Close()
 	if _, err := io.Copy(c, plainReader(content)); err != nil {
 		return &wire.CallerError{Err: err}
-	}
-	return nil
-}
-
-// say sends a command of ours and returns a refusal as an error.
-func (s *session) say(line string) error {
-	code, text, err := s.wire.Command(line)
-	if err != nil {
-		return err
-	}
-	if code >= 300 {
-		return &textproto.Error{Code: code, Msg: text}
 	}
 	return nil
 }

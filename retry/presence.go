@@ -69,7 +69,7 @@ func (s *session) exists(name string, k kind) (presence, error) {
 	}
 	gone := true // every question was answered as for a name that is not there
 	if k != aDirectory {
-		_, err := s.ftp.FileSize(name)
+		_, err := s.fileSize(name)
 		switch {
 		case err == nil:
 			return present, nil

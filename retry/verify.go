@@ -38,7 +38,7 @@ func refused(err error) bool {
 // where it will not tell by MLST or LIST. Any error is one that an attempt may
 // fail of (test: TestWhatIsNoSizeOfTheFileProvesNothing).
 func (s *session) size(name string) (int64, sizeState, error) {
-	n, err := s.ftp.FileSize(name)
+	n, err := s.fileSize(name)
 	switch {
 	case err == nil && n >= 0:
 		return n, sizeKnown, nil

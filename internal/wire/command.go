@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/textproto"
+	"strings"
 	"time"
 )
 
@@ -84,7 +85,10 @@ func (c *control) note(line []byte) {
 	}
 }
 
-var errNUL = errors.New("command contains NUL: not sent")
+var (
+	errNUL   = errors.New("command contains NUL: not sent")
+	errLines = errors.New("command contains CR or LF: not sent")
+)
 
 // unasked refuses to send a command while there is a reply that nobody asked
 // for, or one that nobody has read: the server's answer would be taken for
@@ -134,10 +138,18 @@ func (c *control) armWrite() {
 	c.s.holdInterrupt(c.raw)
 }
 
-// command sends a line of our own and awaits its final reply, between two
+// command sends a command of our own and awaits its final reply, between two
 // commands of the ftp package.
-func (c *control) command(line string) error {
-	if _, err := c.Write([]byte(line + "\r\n")); err != nil {
+func (c *control) command(verb, arg string) error {
+	if strings.ContainsAny(arg, "\r\n") {
+		return &CallerError{Err: errLines}
+	}
+	c.line = append(c.line[:0], verb...)
+	if arg != "" {
+		c.line = append(append(c.line, ' '), arg...)
+	}
+	c.line = append(c.line, '\r', '\n')
+	if _, err := c.Write(c.line); err != nil {
 		return err
 	}
 	return c.await()
@@ -145,6 +157,11 @@ func (c *control) command(line string) error {
 
 // await consumes replies until none is owed.
 func (c *control) await() error {
-	_, err := c.collect()
-	return err
+	for c.owed() > 0 {
+		if err := c.next(); err != nil {
+			return err
+		}
+		c.r = c.d
+	}
+	return nil
 }

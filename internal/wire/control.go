@@ -47,6 +47,7 @@ type control struct {
 	hurry    bool             // the transfer failed: its final reply is awaited only briefly
 	cmd      []byte           // the last command, without the arguments of PASS and ACCT
 	verb     int              // length of its verb
+	line     []byte           // of a command of our own
 	secret   []byte           // the password that was sent, or will be; see mask
 	partial  bool             // the command's line is not complete yet
 	sent     bool             // it was handed to the network whole

@@ -84,14 +84,17 @@ func (s *Session) Announced() int64 {
 // by \n.
 func (s *Session) ReplyText() string { return string(s.control.reply.text) }
 
-// Command sends a line of the caller's between two commands of the ftp package
-// and returns the final reply.
-func (s *Session) Command(line string) (code int, text string, err error) {
-	if err := s.control.command(line); err != nil {
-		return 0, "", err
+// Command sends a command of the caller's, "" for no argument, between two
+// commands of the ftp package and returns the code of the final reply.
+func (s *Session) Command(verb, arg string) (code int, err error) {
+	if err := s.control.command(verb, arg); err != nil {
+		return 0, err
 	}
-	return s.control.reply.code, s.ReplyText(), nil
+	return s.control.reply.code, nil
 }
+
+// Reply is the last reply as an error, as the ftp package spells one.
+func (s *Session) Reply() *textproto.Error { return s.control.reply.err() }
 
 // Recover gives err the reply that the ftp package dropped: the code of an
 // answer to USER or OPTS that it did not expect, and a 421 that came just before

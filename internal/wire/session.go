@@ -245,7 +245,7 @@ func (s *Session) Quit(wait time.Duration) {
 	c := s.control
 	if s.InStep() {
 		c.limit = time.Now().Add(wait)
-		_ = c.command("QUIT")
+		_ = c.command("QUIT", "")
 	}
 	s.Close()
 }

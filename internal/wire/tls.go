@@ -64,7 +64,7 @@ func (s *Session) authTLS() (ready bool, err error) {
 		c.replay = greeting
 		return false, nil
 	}
-	if err := c.command("AUTH TLS"); err != nil {
+	if err := c.command("AUTH", "TLS"); err != nil {
 		return false, err
 	}
 	switch {
