@@ -44,6 +44,12 @@ func TestRetrFileContinuesWhatAnEarlierRunHasLeft(t *testing.T) {
 	}{
 		"of the same file":          {continues: true},
 		"of the same file, by hash": {continues: true, verify: retry.VerifyHash},
+		"unless its hash is another": {verify: retry.VerifyHash, meanwhile: func(t *testing.T, _ *retrytest.Server, local string) {
+			left, err := os.ReadFile(local + ".part")
+			require.NoError(t, err)
+			left[10] ^= 1
+			require.NoError(t, os.WriteFile(local+".part", left, 0o600))
+		}},
 		"unless its time is another": {meanwhile: func(t *testing.T, srv *retrytest.Server, _ string) {
 			require.NoError(t, srv.Chtimes("/f", at.Add(time.Second)))
 		}},

@@ -79,14 +79,14 @@ func (d *Data) ReadFrom(r io.Reader) (int64, error) {
 		if n > 0 {
 			wrote, err := d.Write(buf[:n])
 			total += int64(wrote)
-			if err != nil {
+			if err != nil && (rerr == nil || rerr == io.EOF) {
 				return total, err
 			}
 		}
 		if rerr == io.EOF {
 			return total, nil
 		}
-		if rerr != nil {
+		if rerr != nil { // outranks what the write failed of: the upload cannot be made whole
 			return total, d.callerFailed(rerr)
 		}
 	}

@@ -202,6 +202,28 @@ func TestAFailureOfTheCallersResetsTheConnection(t *testing.T) {
 	}
 }
 
+// What a reader gives together with its failure may find the connection ended by
+// a server that refuses the upload: it is the reader that can do no better.
+func TestAReaderThatFailsOutranksAConnectionThatDoes(t *testing.T) {
+	_, d, _ := linked(t)
+	require.NoError(t, d.raw.Close())
+	_, err := d.ReadFrom(&failing{4})
+	require.ErrorIs(t, err, net.ErrClosed, "the reader had not failed yet")
+
+	s, d, _ := linked(t)
+	require.NoError(t, d.raw.Close())
+	_, err = d.ReadFrom(failsAtOnce{})
+	var caller *CallerError
+	require.ErrorAs(t, err, &caller)
+	assert.ErrorIs(t, err, errTest)
+	assert.Equal(t, error(caller), s.broken)
+}
+
+// failsAtOnce gives bytes together with its failure.
+type failsAtOnce struct{}
+
+func (failsAtOnce) Read(p []byte) (int, error) { return copy(p, "some"), errTest }
+
 // TestADownloadEndsAtItsLimit has the server send for ever, into memory and, by
 // splice, into a file.
 func TestADownloadEndsAtItsLimit(t *testing.T) {
