@@ -80,11 +80,10 @@ func (a arrivals) Write(p []byte) (int, error) {
 // kernel waits for, and nothing more until it has come.
 func TestWhatIsGatheredIsNotHeldBackFromALineThatFallsSilent(t *testing.T) {
 	t.Parallel()
-	ends := func(t *testing.T, d *Data, server net.Conn, done <-chan error) {
+	ends := func(t *testing.T, server net.Conn, done <-chan error) {
 		t.Helper()
 		require.NoError(t, server.Close())
 		require.NoError(t, <-done)
-		assert.False(t, d.gathering.on)
 	}
 	t.Run("through a buffer", func(t *testing.T) {
 		t.Parallel()
@@ -97,7 +96,7 @@ func TestWhatIsGatheredIsNotHeldBackFromALineThatFallsSilent(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, 5, <-got)
 		}
-		ends(t, d, server, done)
+		ends(t, server, done)
 	})
 	t.Run("inside the kernel", func(t *testing.T) {
 		t.Parallel()
@@ -113,7 +112,7 @@ func TestWhatIsGatheredIsNotHeldBackFromALineThatFallsSilent(t *testing.T) {
 				return err == nil && info.Size() == int64(5*(i+1))
 			}, 20*time.Second, time.Millisecond)
 		}
-		ends(t, d, server, done)
+		ends(t, server, done)
 	})
 }
 
