@@ -142,6 +142,8 @@ func TestStaleSeesWhatAnIdleServerDid(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, server := loopback(t)
+			require.NoError(t, s.control.raw.SetReadDeadline(past), "that of a reply long ago")
+			s.control.readBy, s.control.readSet = past, past
 			require.False(t, s.Stale())
 			c.do(server)
 			assert.Equal(t, c.want, s.Stale())

@@ -23,16 +23,11 @@ func peeker(conn net.Conn) func() bool {
 	}
 	var found bool
 	var b [1]byte
-	look := func(fd uintptr) bool {
+	look := func(fd uintptr) {
 		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK)
 		found = err != syscall.EAGAIN && err != syscall.EWOULDBLOCK && err != syscall.EINTR
-		return true
 	}
 	return func() bool {
-		found = false
-		if err := rc.Read(look); err != nil {
-			return true
-		}
-		return found
+		return rc.Control(look) != nil || found // no Read: that would look at the deadline, too
 	}
 }

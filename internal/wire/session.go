@@ -203,13 +203,7 @@ func (s *Session) InStep() bool {
 // something unasked, as far as this can be known without waiting. It consumes
 // nothing.
 func (s *Session) Stale() bool {
-	if s.peek == nil {
-		return false
-	}
-	_ = s.control.raw.SetReadDeadline(time.Time{})
-	s.holdInterrupt(s.control.raw)
-	s.control.readBy, s.control.readSet = time.Time{}, time.Time{}
-	return s.peek()
+	return s.peek != nil && s.peek()
 }
 
 // Settle takes the session's present state, user, directory and type, for the
