@@ -42,10 +42,16 @@ func TestTheDemonstrationMeetsEveryFaultAndSucceeds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Chdir(where)
 			var out bytes.Buffer
-			start := time.Now()
 			require.NoError(t, run(t.Context(), nil, &out), out.String())
-			require.Less(t, time.Since(start), 30*time.Second, "it takes 3 seconds, with nothing else to do")
 			text := out.String()
+			var waited time.Duration
+			for _, wait := range regexp.MustCompile(`(?m)^ +wait +(\S+),`).FindAllStringSubmatch(text, -1) {
+				d, err := time.ParseDuration(wait[1])
+				require.NoError(t, err)
+				waited += d
+			}
+			require.Positive(t, waited)
+			require.Less(t, waited, 5*time.Second, "nobody waits long for a demonstration")
 			require.Regexp(t, `(?m)^faults met\s+11 of 11$`, text)
 			// A session that was ended may be seen to be dead before it is used.
 			require.Regexp(t, `(?m)^replays\s+busy 2, storage 1, overload [12], datachannel \d, security 1, network \d$`, text)
