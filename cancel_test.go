@@ -218,11 +218,13 @@ func TestCancellationOnARealSocket(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan error, 1)
 			go func() { done <- c.run(ctx, client) }()
+			clock, stop := pulse()
+			defer stop()
 			<-met
-			cancelled := time.Now()
+			cancelled := clock()
 			cancel()
 			require.ErrorIs(t, <-done, context.Canceled)
-			assert.Less(t, time.Since(cancelled), 100*time.Millisecond)
+			assert.Less(t, clock()-cancelled, 100*time.Millisecond)
 		})
 	}
 }
