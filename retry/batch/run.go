@@ -117,9 +117,11 @@ func (n *run) feed(jobs iter.Seq[Job]) (unread bool) {
 }
 
 // over reports whether no job is to begin any more. It does not wait for the
-// timer of the deadline, which may come late.
+// timer of the deadline, which may come late, nor for the end of wanted where
+// that of ctx has come already (test:
+// TestTheEndOfTheContextIsTheEndOfTheRunInWhateverOrderItComes).
 func (n *run) over() bool {
-	if n.wanted.Err() == nil && !n.Deadline.IsZero() && !time.Now().Before(n.Deadline) {
+	if n.wanted.Err() == nil && (n.ctx.Err() != nil || !n.Deadline.IsZero() && !time.Now().Before(n.Deadline)) {
 		n.stop(ErrDeadline)
 	}
 	return n.wanted.Err() != nil
@@ -258,6 +260,9 @@ func (n *run) stop(why error) {
 	if n.wanted.Err() != nil {
 		return
 	}
+	if n.ctx.Err() != nil { // the context of both ends one after the other
+		why = context.Cause(n.ctx)
+	}
 	n.enough(why)
 	if !errors.Is(why, ErrFirstError) {
 		n.grace = time.AfterFunc(n.Grace, func() { n.cut(why) })
@@ -266,6 +271,7 @@ func (n *run) stop(why error) {
 
 // report closes the books.
 func (n *run) report(unread bool) (*Report, error) {
+	over := n.over()
 	n.mu.Lock()
 	if n.grace != nil {
 		n.grace.Stop()
@@ -275,7 +281,7 @@ func (n *run) report(unread bool) (*Report, error) {
 	rep := n.whole()
 	rep.Unread = unread
 	var err error
-	if n.wanted.Err() != nil && (left || unread || n.ctx.Err() != nil) { // it did not come too late to matter
+	if over && (left || unread || n.ctx.Err() != nil) { // it did not come too late to matter
 		why := context.Cause(n.wanted)
 		rep.Stopped = why.Error()
 		err = fmt.Errorf("batch: run ended early: %w", why)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -198,6 +199,79 @@ func TestARunEndsAsItIsTold(t *testing.T) {
 				for _, p := range rep.Problems {
 					assert.NotEmpty(t, p.Next)
 				}
+			})
+		})
+	}
+}
+
+// inTurn is a context that ends those derived from it one after the other, in
+// the order in which they were made: package context has no order.
+type inTurn struct {
+	context.Context
+	done chan struct{}
+
+	mu   sync.Mutex
+	told []func()
+}
+
+func (c *inTurn) Done() <-chan struct{} { return c.done }
+
+func (c *inTurn) Err() error {
+	select {
+	case <-c.done:
+		return context.Canceled
+	default:
+		return nil
+	}
+}
+
+// AfterFunc is what package context asks for.
+func (c *inTurn) AfterFunc(f func()) func() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.told = append(c.told, f)
+	return func() bool { return false }
+}
+
+// end ends them. What each has for a consequence comes before the next.
+func (c *inTurn) end() {
+	c.mu.Lock()
+	told := slices.Clone(c.told)
+	c.mu.Unlock()
+	close(c.done)
+	for _, f := range told {
+		f()
+		synctest.Wait()
+	}
+}
+
+func TestTheEndOfTheContextIsTheEndOfTheRunInWhateverOrderItComes(t *testing.T) {
+	t.Parallel()
+	for told, change := range map[string]func(*batch.Runner){
+		"a run":                              func(*batch.Runner) {},
+		"one that ends at the first failure": func(r *batch.Runner) { r.StopOnError = true },
+		"one of no more jobs":                func(r *batch.Runner) { r.Workers = 5 },
+	} {
+		t.Run(told, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				srv := retrytest.NewServer(t, retrytest.Config{InMemory: true})
+				srv.Inject(retrytest.Fault{On: "STOR", After: true, Delay: time.Minute, Times: -1})
+				_, jobs := files(t, 5)
+				ctx := &inTurn{Context: t.Context(), done: make(chan struct{})}
+				defer time.AfterFunc(time.Second, ctx.end).Stop()
+				var got ended
+				r := batch.Runner{Client: client(t, srv), Workers: 2, Hooks: got.hooks()}
+				change(&r)
+
+				rep, err := r.Run(ctx, slices.Values(jobs))
+
+				require.ErrorIs(t, err, context.Canceled)
+				assert.NotErrorIs(t, err, batch.ErrFirstError)
+				assert.Equal(t, context.Canceled.Error(), rep.Stopped)
+				assert.EqualValues(t, r.Workers, rep.Jobs.Failed, "those in flight")
+				assert.EqualValues(t, len(jobs)-r.Workers, rep.Jobs.NotRun)
+				got.check(t, jobs, rep)
 			})
 		})
 	}
