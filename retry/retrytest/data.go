@@ -54,17 +54,17 @@ func (s *session) acceptData() (net.Conn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_ = ln.Close()
-	if s.passive == ln {
-		s.passive = nil
-	}
 	if err != nil {
+		if s.passive == ln {
+			s.passive = nil
+		}
 		return nil, err
 	}
-	if s.ended {
+	if s.passive != ln { // ABOR, or the end of the session, came in between
 		_ = conn.Close()
 		return nil, net.ErrClosed
 	}
-	s.data = conn
+	s.passive, s.data = nil, conn
 	return conn, nil
 }
 
