@@ -196,6 +196,7 @@ func (p *pool) expire() {
 		}
 		old = append(old, p.idle[0])
 		p.idle = p.idle[1:]
+		p.inUse++ // until it is closed there is no place for another one
 	}
 	p.closing.Add(1)
 	p.mu.Unlock()
@@ -203,21 +204,17 @@ func (p *pool) expire() {
 	sideBySide(old, p.retire)
 }
 
-// retire ends an idle session. While it is being ended it still counts. Where
-// there is no place for it, somebody waits for one: no time for a goodbye.
+// retire ends an idle session, which has a place as if it were in use. Where
+// somebody waits for that, there is no time for a goodbye.
 func (p *pool) retire(s *session) {
 	p.mu.Lock()
-	place := p.inUse < p.limit.now && len(p.queue) == 0
-	if place {
-		p.inUse++
-	}
+	wanted := p.inUse > p.limit.now || len(p.queue) > 0
 	p.mu.Unlock()
-	if !place {
+	if wanted {
 		s.wire.Close()
-		p.gone()
-		return
+	} else {
+		s.end(context.Background())
 	}
-	s.end(context.Background())
 	p.gone()
 	p.leave(&turn{}, outcome{})
 }

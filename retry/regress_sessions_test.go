@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -221,4 +222,32 @@ func TestACommandWithNULIsNotSent(t *testing.T) {
 	err := client(t, srv).Do(t.Context(), func(_ context.Context, conn *ftp.ServerConn) error { return conn.Delete("a\x00b") })
 	require.ErrorIs(t, err, retry.ErrPermanent)
 	assert.Zero(t, count(srv.Commands(), "DELE"))
+}
+
+// An operation may come at the very moment at which an idle session has become
+// too old: as long as that is not closed, there is no place for another one.
+func TestASessionThatHasBecomeTooOldKeepsItsPlaceUntilItIsClosed(t *testing.T) {
+	const idle = time.Second
+	for range 300 { // who comes first is different each time
+		synctest.Test(t, func(t *testing.T) {
+			srv, _, dial := bounded(t, 9, "421 Too many users")
+			var open, most atomic.Int64
+			cl := client(t, srv, func(cfg *retry.Config) {
+				cfg.MaxConns, cfg.IdleTimeout = 1, idle
+				cfg.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+					conn, err := dial(ctx, network, addr)
+					if err != nil || addr != cfg.Addr {
+						return conn, err
+					}
+					most.Store(max(most.Load(), open.Add(1)))
+					return &placed{conn, sync.OnceFunc(func() { open.Add(-1) })}, nil
+				}
+			})
+			require.NoError(t, cl.MakeDir(t.Context(), "/a"))
+			time.Sleep(idle)
+			require.NoError(t, cl.MakeDir(t.Context(), "/b"))
+			require.EqualValues(t, 1, most.Load(), "more sessions were open than MaxConns")
+			_ = cl.Close()
+		})
+	}
 }
