@@ -26,6 +26,7 @@ type pool struct {
 	nests    bool       // one of them was begun in a function of Do
 	idle     []*session // longest idle first
 	inUse    int        // attempts that have their turn
+	leaving  int        // those that have given their session back, and are not counted any more
 	opening  int        // of them, those that may be opening a session
 	live     int        // sessions that are open, idle ones too
 	doubtful bool       // a session ended by itself, and none was opened since
@@ -157,6 +158,8 @@ func (p *pool) shelve(s *session) bool {
 		p.limit.heard = time.Now()
 	}
 	p.rest(s)
+	p.inUse-- // leave follows, but who comes before it must not find the place taken and the session idle
+	p.leaving++
 	return true
 }
 

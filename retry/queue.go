@@ -105,7 +105,11 @@ func (p *pool) leave(t *turn, o outcome) {
 		t.missed = false
 		p.hold(o.back) // first: a BackOff of the caller's may panic in it
 	}
-	p.inUse--
+	if p.leaving > 0 {
+		p.leaving--
+	} else {
+		p.inUse--
+	}
 	if t.opens {
 		t.opens = false
 		p.opening--

@@ -84,3 +84,31 @@ func still(p *pool) {
 		p.waker.Stop()
 	}
 }
+
+// Between the return of a session and the end of its attempt's turn somebody else
+// may come: that session is what he gets, and not a trial of one more than the
+// limit, for which it would be ended, and which would tell nothing.
+func TestASessionThatWasGivenBackIsUsedBeforeOneMoreIsTried(t *testing.T) {
+	p := newPool(&endpoint{cfg: &Config{MaxConns: 3, LimitInterval: time.Minute, IdleTimeout: time.Hour}})
+	busy := func() int {
+		var s Stats
+		p.describe(&s)
+		return s.Busy
+	}
+	p.limit.now, p.inUse, p.live = 1, 1, 1 // one more may be tried at any time
+	given := &session{born: time.Now()}
+	require.True(t, p.shelve(given))
+	defer p.timer.Stop()
+	var other turn
+	p.mu.Lock()
+	granted := p.grant(&other, time.Now())
+	p.mu.Unlock()
+	require.True(t, granted)
+	require.False(t, other.trial)
+	require.Same(t, given, other.idle)
+	p.leave(&turn{}, outcome{}) // of who has given it back
+	require.Equal(t, 1, busy())
+	other.idle = nil // it is in use
+	p.leave(&other, outcome{})
+	require.Zero(t, busy())
+}
