@@ -89,6 +89,7 @@ func chaos(t *testing.T, rng *rand.Rand) {
 	workers.Wait()
 	over := time.Now()
 	trouble.Wait()
+	time.Sleep(2 * time.Second) // the goodbye to a session that has become too old may take one
 	synctest.Wait()
 	assert.LessOrEqual(t, over.Sub(deadline(ctx)), time.Minute, "somebody has waited for ever")
 	s := cl.Stats()
