@@ -120,7 +120,7 @@ type transaction struct {
 func (t *transaction) abandon() {
 	if t.held {
 		t.session.wire.Close()
-		t.sessions.give(context.Background(), t.session, false)
+		t.sessions.give(context.Background(), t.session, false, &t.op.turn)
 	}
 	if t.admitted {
 		t.sessions.leave(&t.op.turn, outcome{})
@@ -250,7 +250,7 @@ func (t *transaction) end(ctx context.Context, err error, d decision) error {
 func (t *transaction) giveSession(ctx context.Context, keep bool) {
 	if t.held {
 		t.held = false
-		t.sessions.give(ctx, t.session, keep)
+		t.sessions.give(ctx, t.session, keep, &t.op.turn)
 	}
 }
 

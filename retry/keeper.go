@@ -16,8 +16,9 @@ type keeper interface {
 	// session that comes with an error is only to be asked
 	// what went wrong with it; it may be nil.
 	take(ctx context.Context, r request, t *turn) (*session, error)
-	// give takes it back. keep says that the operation has left it in order.
-	give(ctx context.Context, s *session, keep bool)
+	// give takes it back, before leave. keep says that the operation has left it
+	// in order.
+	give(ctx context.Context, s *session, keep bool, t *turn)
 	// away is closed when the server, which is away, is there again; nil = it
 	// is not known to be away.
 	away() <-chan struct{}
@@ -48,6 +49,7 @@ type turn struct {
 	opens bool       // granted: the right to open one; it counts as being opened until leave
 	trial bool       // which is one more than the server is known to bear
 	room  []*session // idle ones that have to be ended first
+	given *session   // given back: it is idle from leave on
 
 	missed bool // the opening failed of the server
 	down   bool // and there is no other session: the server is away

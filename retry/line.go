@@ -142,7 +142,7 @@ func (l *line) restore(s *session) error {
 }
 
 // give implements keeper.
-func (l *line) give(ctx context.Context, s *session, keep bool) {
+func (l *line) give(ctx context.Context, s *session, keep bool, _ *turn) {
 	if !keep || !s.wire.InStep() {
 		s.end(ctx)
 		return

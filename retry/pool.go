@@ -26,7 +26,6 @@ type pool struct {
 	nests    bool       // one of them was begun in a function of Do
 	idle     []*session // longest idle first
 	inUse    int        // attempts that have their turn
-	leaving  int        // those that have given their session back, and are not counted any more
 	opening  int        // of them, those that may be opening a session
 	live     int        // sessions that are open, idle ones too
 	doubtful bool       // a session ended by itself, and none was opened since
@@ -139,28 +138,16 @@ func (p *pool) gone() {
 	p.mu.Unlock()
 }
 
-// give implements keeper.
-func (p *pool) give(ctx context.Context, s *session, keep bool) {
-	if !keep || !s.reusable() || !p.shelve(s) {
-		s.end(ctx)
-		p.gone()
+// give implements keeper. A session that is kept becomes idle with the end of the
+// turn: who comes in between must not find the place taken and the session idle
+// (test: TestASessionThatWasGivenBackIsUsedBeforeOneMoreIsTried).
+func (p *pool) give(ctx context.Context, s *session, keep bool, t *turn) {
+	if keep && s.reusable() && !p.shut.Load() {
+		t.given = s
+		return
 	}
-}
-
-// shelve makes s an idle session, unless the pool is closed.
-func (p *pool) shelve(s *session) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.shut.Load() {
-		return false
-	}
-	if !p.limit.refused.IsZero() {
-		p.limit.heard = time.Now()
-	}
-	p.rest(s)
-	p.inUse-- // leave follows, but who comes before it must not find the place taken and the session idle
-	p.leaving++
-	return true
+	s.end(ctx)
+	p.gone()
 }
 
 // rest adds an idle session. The caller holds mu.

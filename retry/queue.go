@@ -105,11 +105,7 @@ func (p *pool) leave(t *turn, o outcome) {
 		t.missed = false
 		p.hold(o.back) // first: a BackOff of the caller's may panic in it
 	}
-	if p.leaving > 0 {
-		p.leaving--
-	} else {
-		p.inUse--
-	}
+	p.inUse--
 	if t.opens {
 		t.opens = false
 		p.opening--
@@ -122,13 +118,22 @@ func (p *pool) leave(t *turn, o outcome) {
 	if t.idle != nil { // granted and not used
 		unused = append(unused, t.idle)
 	}
-	t.idle, t.room = nil, nil
+	given := t.given
+	t.idle, t.room, t.given = nil, nil, nil
 	if p.shut.Load() {
-		late, unused = unused, nil
+		if late, unused = unused, nil; given != nil {
+			late, given = append(late, given), nil
+		}
 		p.live -= len(late)
 	}
 	for _, s := range unused {
 		p.rest(s)
+	}
+	if given != nil {
+		p.rest(given)
+		if !p.limit.refused.IsZero() {
+			p.limit.heard = time.Now()
+		}
 	}
 	if o.lost {
 		p.doubtful = true

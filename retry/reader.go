@@ -265,23 +265,24 @@ func (h *holder) take(ctx context.Context, r request, t *turn) (*session, error)
 
 // give implements keeper. A session that is kept has not been idle: what happens
 // to it from now on happens to the download.
-func (h *holder) give(ctx context.Context, s *session, keep bool) {
+func (h *holder) give(ctx context.Context, s *session, keep bool, t *turn) {
 	if keep {
 		s.reused = false
 		s.wire.Bind(ctx, time.Time{})
 		return
 	}
 	h.session = nil
-	h.inner.give(ctx, s, false)
+	h.inner.give(ctx, s, false, t)
 }
 
 // release gives the session back for good.
 func (h *holder) release(ctx context.Context, keep bool) {
+	var t turn
 	if s := h.session; s != nil {
 		h.session = nil
 		s.count()
 		s.wire.Unbind()
-		h.inner.give(ctx, s, keep)
+		h.inner.give(ctx, s, keep, &t)
 	}
-	h.leave(&turn{}, outcome{})
+	h.leave(&t, outcome{})
 }
