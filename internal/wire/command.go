@@ -141,7 +141,7 @@ func (c *control) armWrite() {
 // command sends a command of our own and awaits its final reply, between two
 // commands of the ftp package.
 func (c *control) command(verb, arg string) error {
-	if strings.ContainsAny(arg, "\r\n") {
+	if strings.IndexByte(arg, '\r') >= 0 || strings.IndexByte(arg, '\n') >= 0 { // less than ContainsAny, each time
 		return &CallerError{Err: errLines}
 	}
 	c.line = append(c.line[:0], verb...)
