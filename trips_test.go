@@ -258,14 +258,7 @@ func TestAServerThatDoesNotBearWhatIsSentAheadIsServedWithoutIt(t *testing.T) {
 					srv, cfg := bed(t, false)
 					plant(t, srv, before())
 					var met atomic.Int32
-					dial := distant(cfg.Dial)
-					cfg.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
-						conn, err := dial(ctx, network, addr)
-						if err != nil || addr != srv.Addr() {
-							return conn, err
-						}
-						return &unwilling{conn, &met, what}, nil
-					}
+					cfg.Dial = around(distant(cfg.Dial), srv.Addr(), func(c net.Conn) net.Conn { return &unwilling{c, &met, what} }, as)
 					require.NoError(t, op.run(t.Context(), t, cfg), op.name)
 					assert.Empty(t, differences(op.wanted(), harvest(t, srv)), op.name)
 					assert.LessOrEqual(t, met.Load(), int32(4), "%s: packets of several commands", op.name)
@@ -274,6 +267,24 @@ func TestAServerThatDoesNotBearWhatIsSentAheadIsServedWithoutIt(t *testing.T) {
 		})
 	}
 }
+
+// around is dial with something put around each control connection, to addr, and
+// each data connection.
+func around(dial dialer, addr string, control, data func(net.Conn) net.Conn) dialer {
+	return func(ctx context.Context, network, to string) (net.Conn, error) {
+		conn, err := dial(ctx, network, to)
+		switch {
+		case err != nil:
+			return nil, err
+		case to == addr:
+			return control(conn), nil
+		}
+		return data(conn), nil
+	}
+}
+
+// as is a connection as it is.
+func as(conn net.Conn) net.Conn { return conn }
 
 // hasty is a control connection to a server that answers at once what comes
 // before the final reply of a transfer.
@@ -318,17 +329,7 @@ func TestAServerThatAnswersDuringATransferIsAskedNothingThen(t *testing.T) {
 					srv, cfg := bed(t, false)
 					plant(t, srv, before())
 					var met atomic.Int32
-					dial := distant(cfg.Dial)
-					cfg.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
-						conn, err := dial(ctx, network, addr)
-						if err != nil {
-							return nil, err
-						}
-						if addr == srv.Addr() {
-							return &hasty{Conn: linger(conn, trip), says: says, met: &met}, nil
-						}
-						return lag(conn), nil
-					}
+					cfg.Dial = around(distant(cfg.Dial), srv.Addr(), func(c net.Conn) net.Conn { return &hasty{Conn: linger(c, trip), says: says, met: &met} }, func(c net.Conn) net.Conn { return lag(c) })
 					client, err := retry.New(cfg)
 					require.NoError(t, err)
 					defer client.Close()
@@ -363,14 +364,7 @@ func TestTheEndOfADataConnectionIsNotAwaitedWhereItDoesNotCome(t *testing.T) {
 	for _, c := range smallFiles[2:] {
 		synctest.Test(t, func(t *testing.T) {
 			srv, cfg := bed(t, false)
-			dial := overLongLine(cfg.Dial, 0)
-			cfg.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
-				conn, err := dial(ctx, network, addr)
-				if err == nil && addr != srv.Addr() {
-					conn = &open{Conn: conn, closed: make(chan struct{})}
-				}
-				return conn, err
-			}
+			cfg.Dial = around(overLongLine(cfg.Dial, 0), srv.Addr(), as, func(c net.Conn) net.Conn { return &open{Conn: c, closed: make(chan struct{})} })
 			client, err := retry.New(cfg)
 			require.NoError(t, err)
 			defer client.Close()

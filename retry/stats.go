@@ -22,7 +22,7 @@ type Stats struct {
 	Sent       int64                     // bytes sent on data connections
 	MovedTwice int64                     // of these, bytes of attempts that were replayed and not kept
 
-	Busy    int           // sessions in use, or being opened
+	Busy    int           // sessions in use, being opened, or being ended for their age
 	Idle    int           // sessions that are open and not in use
 	Limit   int           // sessions that are used at the most: Config.MaxConns, or what the server was found to bear
 	Waiting int           // operations that wait for a session now
