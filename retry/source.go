@@ -83,12 +83,7 @@ func (b bytesSource) Open(offset int64) (io.ReadCloser, error) {
 func (b bytesSource) size() (int64, error) { return int64(len(b)), nil }
 
 // memory is content that is read without failing.
-type memory struct{ readWriterTo }
-
-type readWriterTo interface {
-	io.Reader
-	io.WriterTo
-}
+type memory struct{ *bytes.Reader }
 
 func (memory) Close() error { return nil }
 

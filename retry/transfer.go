@@ -266,6 +266,9 @@ func (p *patch) try(_ context.Context, s *session) error {
 // callersFault reports whether an operation ended because of the caller's own
 // reader or writer.
 func callersFault(err error) bool {
+	if err == nil {
+		return false // without the allocation of what comes
+	}
 	var caller *wire.CallerError
 	return errors.As(err, &caller)
 }

@@ -215,12 +215,15 @@ func (c *control) complete() {
 	}
 	if code == 211 && string(c.cmd) == "FEAT" {
 		c.s.feat = string(c.reply.text)
+		c.s.pret = hasFeature(c.s.feat, "PRET")
 	}
 	switch {
 	case c.ahead || len(c.queue) > 0:
 		c.inOrder()
 	case code == 229 && string(c.cmd) == "EPSV", code == 227 && string(c.cmd) == "PASV":
-		c.s.passive.verb = string(c.cmd)
+		if c.s.passive.verb != string(c.cmd) {
+			c.s.passive.verb = string(c.cmd)
+		}
 	}
 	if c.s.wasEarly && code < 500 { // a refusal for good has other reasons
 		c.s.earlyEnded(code < 300)

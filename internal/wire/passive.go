@@ -64,9 +64,13 @@ func (s *Session) passiveWorth() bool {
 // before it asks for the port (PRET, draft-dd-pret). A server that must know the
 // name before it can give a port refuses to give one ahead; to others PRET means
 // nothing (pure-ftpd).
-func (s *Session) announces() bool {
-	for line := range strings.SplitSeq(s.feat, "\n") {
-		if strings.TrimSpace(line) == "PRET" {
+func (s *Session) announces() bool { return s.pret }
+
+// hasFeature reports whether the text of a reply to FEAT (RFC 2389) has name,
+// without parameters.
+func hasFeature(feat, name string) bool {
+	for line := range strings.SplitSeq(feat, "\n") {
+		if strings.TrimSpace(line) == name {
 			return true
 		}
 	}

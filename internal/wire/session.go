@@ -59,6 +59,7 @@ type Session struct {
 	peek  func() bool
 	until deadlineContext
 	feat  string
+	pret  bool   // it has PRET
 	last  []byte // what Data.Last returns
 	tail  Tail
 
