@@ -39,13 +39,20 @@ var body = func() string {
 	return b.String()
 }()
 
+// oldBody is longer than body.
+var oldBody = strings.Repeat("old content ", 17_500)
+
+// bodies are both of them as bytes: they are planted and harvested thousands of
+// times.
+var bodies = [][]byte{[]byte(body), []byte(oldBody)}
+
 // stamp is the time that SetTime sets and GetTime expects.
 var stamp = time.Date(2024, 2, 29, 12, 30, 15, 0, time.UTC)
 
 // before is the tree that every operation begins with. A directory ends in "/".
 func before() map[string]string {
 	return map[string]string{
-		"/old": strings.Repeat("old content ", 30_000), "/file": body, "/dir/": "", "/dir/one": "1", "/dir/two": "22",
+		"/old": oldBody, "/file": body, "/dir/": "", "/dir/one": "1", "/dir/two": "22",
 		"/empty/": "", "/tree/": "", "/tree/sub/": "", "/tree/sub/leaf": "leaf", "/tree/top": "top",
 	}
 }
@@ -57,7 +64,7 @@ func plant(t *testing.T, srv *retrytest.Server, tree map[string]string) {
 		var err error
 		if dir, ok := strings.CutSuffix(name, "/"); ok {
 			err = srv.Mkdir(dir)
-		} else if err = srv.WriteFile(name, []byte(content)); err == nil {
+		} else if err = srv.WriteFile(name, toBytes(content)); err == nil {
 			err = srv.Chtimes(name, stamp)
 		}
 		if err != nil && !errors.Is(err, os.ErrExist) {
@@ -82,9 +89,31 @@ func harvest(t *testing.T, srv *retrytest.Server) map[string]string {
 		if err != nil {
 			t.Fatalf("harvesting %s: %v", name, err)
 		}
-		tree[name] = string(b)
+		tree[name] = toString(b)
 	}
 	return tree
+}
+
+// toBytes is content, not to be changed.
+func toBytes(content string) []byte {
+	switch content {
+	case body:
+		return bodies[0]
+	case oldBody:
+		return bodies[1]
+	}
+	return []byte(content)
+}
+
+// toString is content.
+func toString(content []byte) string {
+	switch string(content) {
+	case body:
+		return body
+	case oldBody:
+		return oldBody
+	}
+	return string(content)
 }
 
 // differences says in what two trees differ, without their contents.
