@@ -107,11 +107,10 @@ func toBytes(content string) []byte {
 
 // toString is content.
 func toString(content []byte) string {
-	switch string(content) {
-	case body:
-		return body
-	case oldBody:
-		return oldBody
+	for _, known := range []string{body, oldBody} {
+		if string(content) == known { // compared without a copy
+			return known
+		}
 	}
 	return string(content)
 }
