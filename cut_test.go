@@ -22,6 +22,7 @@ import (
 // a large upload at random places: what is moved twice is less than half a
 // percent, beyond what was in flight when it was cut.
 func TestAGibibyteCutTwentyTimesIsMovedHardlyMoreThanOnce(t *testing.T) {
+	t.Parallel()
 	size := int64(1 << 30)
 	if sample > 1 {
 		size /= 8 // under the race detector
