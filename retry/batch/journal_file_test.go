@@ -153,7 +153,7 @@ func TestADamagedJournalIsRefusedOrRight(t *testing.T) {
 	refused, right := 0, 0
 	seed := rand.Uint64()
 	rnd := rand.New(rand.NewPCG(seed, 1))
-	for range 400 {
+	for range damages {
 		bad := damage(rnd, good)
 		require.NoError(t, os.WriteFile(name, bad, 0o600))
 		_, unreadable := batch.ReadReport(name)

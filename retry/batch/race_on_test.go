@@ -6,6 +6,9 @@ package batch_test
 // as slow; the whole of it is run without.
 const nightFiles = 1000
 
+// damages is how many damaged journals are opened.
+const damages = 100
+
 // killedTimes is how often a run is killed, where nobody says that it is to be
 // more.
 const killedTimes = 5
