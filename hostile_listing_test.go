@@ -89,6 +89,7 @@ var listers = map[string]func(context.Context, *retry.Client) error{
 // line: it ends in one attempt, in no time, with memory that is that of the
 // bound and not of the listing.
 func TestAListingWithoutEndIsGivenUp(t *testing.T) {
+	collectOften(t)
 	const most = 8 << 20
 	for _, c := range []struct {
 		name, want string
@@ -134,6 +135,7 @@ func TestAListingWithoutEndIsGivenUp(t *testing.T) {
 // listings that hold nothing that is kept, and those that its comment names for
 // the listings that do.
 func TestAListingWithoutEndTakesBoundedMemory(t *testing.T) {
+	collectOften(t)
 	const most = 32 << 20
 	for _, c := range []struct {
 		name, want string

@@ -222,6 +222,7 @@ func withClient(t *testing.T, cfg retry.Config, run func(*retry.Client) error) e
 // TestADownloadWithoutEndIsGivenUp has the server send on when the file is over,
 // for ever: it would fill the disk.
 func TestADownloadWithoutEndIsGivenUp(t *testing.T) {
+	collectOften(t)
 	const growth = 64 << 20
 	for name, run := range downloads {
 		for _, told := range []bool{false, true} {

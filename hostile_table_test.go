@@ -81,6 +81,7 @@ func silent(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
 // that wants to do harm by it: an error that says what is wrong, within the
 // timeouts and in little memory.
 func TestWhateverAServerDoesTheClientEnds(t *testing.T) {
+	collectOften(t)
 	get := func(ctx context.Context, c *retry.Client) error { _, err := c.Retr(ctx, "/f", io.Discard); return err }
 	put := func(ctx context.Context, c *retry.Client) error {
 		return c.Stor(ctx, "/f", retry.Bytes([]byte(body[:1000])))
