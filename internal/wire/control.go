@@ -171,6 +171,8 @@ func (c *control) arm() {
 	}
 	if !c.reply.open {
 		c.began = now
+	} else if c.s.data != nil {
+		c.s.data.keepAlive() // a line a minute, perhaps
 	}
 	wait, late := c.s.cfg.Reply, c.s.cfg.Reply/slack
 	usual := !c.hurry && !c.reply.open && c.limit.IsZero()

@@ -63,6 +63,7 @@ func (d *Data) ReadFrom(r io.Reader) (int64, error) {
 	if tcp, ok := d.raw.(*net.TCPConn); ok && d.tls == nil && regular(r) {
 		return d.chunks(io.LimitedReader{R: r}, tcp.ReadFrom, d.armWrite, d.sentBytes)
 	}
+	d.keepAlive() // r may take its time
 	buf := buffers.Get().(*[bufferSize]byte)
 	defer buffers.Put(buf)
 	var total int64

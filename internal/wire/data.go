@@ -41,6 +41,7 @@ type Data struct {
 	most      int64     // of a download, how much may come; 0 = anything
 	last      byte      // of what was received
 	shaken    bool      // the TLS handshake was done, or tried
+	kept      bool      // alive, see keepAlive
 	gathering gathering
 	unsent    int   // what the kernel held when a write timed out, with none taken since; 0 = none has
 	eof       bool  // the server has ended it
@@ -60,6 +61,9 @@ func (s *Session) newData(conn net.Conn) *Data {
 	s.data = d
 	s.mu.Unlock()
 	s.holdInterrupt(conn)
+	if s.cfg.Reply > mostSilent {
+		d.keepAlive()
+	}
 	return d
 }
 
@@ -129,27 +133,6 @@ func (d *Data) Write(p []byte) (int, error) {
 	}
 }
 
-// sluggish reports whether an upload that seems to have stalled goes on all the
-// same. The kernel calls a socket writable only when a third of its send buffer,
-// which grows to megabytes, is free again: on a slow line that can take longer
-// than a stall is allowed to. What the buffer holds tells.
-func (d *Data) sluggish() bool {
-	if !d.upload {
-		return false
-	}
-	n, ok := unsent(d.raw)
-	first := d.unsent == 0
-	less := n < d.unsent
-	d.unsent = n
-	return ok && n > 0 && (first || less)
-}
-
-// mayGoOn reports whether a deadline that expired was only the stall's, with
-// bytes moved since it was set.
-func (d *Data) mayGoOn() bool {
-	return !d.s.cut.Load() && (d.user.IsZero() || time.Now().Before(d.user))
-}
-
 func (d *Data) received(n int) {
 	d.in += int64(n)
 	d.s.moved.In += int64(n)
@@ -167,41 +150,6 @@ func (d *Data) sentBytes(n int) {
 	if d.s.Progress != nil && n > 0 {
 		d.s.Progress()
 	}
-}
-
-func (d *Data) armRead() {
-	now := time.Now()
-	if d.gathering.on {
-		_ = d.raw.SetReadDeadline(d.deadline(now, min(gatherWait, d.s.cfg.Stall)))
-		d.s.holdInterrupt(d.raw)
-		return
-	}
-	if now.Sub(d.armedIn) > d.s.cfg.Stall/rearm {
-		d.armedIn = now
-		_ = d.raw.SetReadDeadline(d.deadline(now, d.s.cfg.Stall))
-		if d.tls != nil {
-			_ = d.raw.SetWriteDeadline(d.deadline(now, d.s.cfg.Stall)) // TLS may answer what it reads
-		}
-		d.s.holdInterrupt(d.raw)
-	}
-}
-
-func (d *Data) armReadAlways() {
-	d.armedIn = time.Time{}
-	d.armRead()
-}
-
-func (d *Data) armWrite() {
-	_ = d.raw.SetWriteDeadline(d.deadline(time.Now(), d.s.cfg.Stall))
-	d.s.holdInterrupt(d.raw)
-}
-
-func (d *Data) deadline(now time.Time, within time.Duration) time.Time {
-	t := now.Add(within)
-	if !d.user.IsZero() && d.user.Before(t) {
-		return d.user
-	}
-	return t
 }
 
 // ended takes note of the connection's end and says why in our words.

@@ -94,7 +94,7 @@ func (s *Session) dialOnce(addr string) (net.Conn, error) {
 		defer cancel()
 		return s.dialPlain(ctx, addr)
 	}
-	var d net.Dialer
+	d := s.dialer()
 	if s.control == nil || s.ctx.Done() == nil {
 		d.Timeout = limit
 		return d.DialContext(s.ctx, "tcp", addr)
@@ -108,7 +108,7 @@ func (s *Session) dialOnce(addr string) (net.Conn, error) {
 // dialPlain makes one connection that ctx bounds.
 func (s *Session) dialPlain(ctx context.Context, addr string) (net.Conn, error) {
 	if s.cfg.Dialer == nil {
-		var d net.Dialer
+		d := s.dialer()
 		return d.DialContext(ctx, "tcp", addr)
 	}
 	conn, err := s.cfg.Dialer(ctx, "tcp", addr)
@@ -116,6 +116,15 @@ func (s *Session) dialPlain(ctx context.Context, addr string) (net.Conn, error) 
 		conn = &timed{Conn: conn}
 	}
 	return conn, err
+}
+
+// dialer makes the connections where Config.Dialer does not. Those for data are
+// kept alive once they may be idle: see Data.keepAlive.
+func (s *Session) dialer() (d net.Dialer) {
+	if s.control != nil {
+		d.KeepAlive = -1
+	}
+	return d
 }
 
 // dialLimit bounds a dial. ahead: its port was asked for ahead.
