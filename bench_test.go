@@ -169,7 +169,7 @@ func BenchmarkOverhead(b *testing.B) {
 				}
 			})
 		}
-		// Both sides in turn, each first as often as the other, so that
+		// Both sides in turn, which one first is left to chance, so that
 		// whatever else the machine does meets both: how the means of the
 		// middle nine tenths compare. Two bare connections that are measured so
 		// differ by a hundredth at most; batch by batch, by up to eight.

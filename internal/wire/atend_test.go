@@ -124,14 +124,7 @@ func uploading(t testing.TB, command, reply string) (*Session, *Data, net.Conn, 
 	server := &far{conn, bufio.NewReader(conn)}
 	s.trip = time.Second
 	s.cfg.Learned.ahead.works.Store(true)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	dialed, err := s.DialFunc("tcp", l.Addr().String())
-	require.NoError(t, err)
-	data, err := l.Accept()
-	require.NoError(t, err)
-	require.NoError(t, l.Close())
-	t.Cleanup(func() { _ = data.Close() })
+	d, data := link(t, s)
 	if command == "" {
 		command = "STOR /f"
 	}
@@ -141,7 +134,7 @@ func uploading(t testing.TB, command, reply string) (*Session, *Data, net.Conn, 
 	case unsaid:
 		reply = ""
 	}
-	_, err = fmt.Fprintf(s.control, "%s\r\n", command)
+	_, err := fmt.Fprintf(s.control, "%s\r\n", command)
 	require.NoError(t, err)
 	require.Equal(t, command, server.line(t))
 	server.say(t, reply)
@@ -149,7 +142,6 @@ func uploading(t testing.TB, command, reply string) (*Session, *Data, net.Conn, 
 		_, err := s.control.Read(make([]byte, 100))
 		require.NoError(t, err)
 	}
-	d := dialed.(*Data)
 	d.upload, d.half = true, true
 	return s, d, data, server
 }

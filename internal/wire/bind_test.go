@@ -190,6 +190,13 @@ func loopback(t testing.TB, change ...func(*Config)) (*Session, net.Conn) {
 func linked(t testing.TB, change ...func(*Config)) (*Session, *Data, *net.TCPConn) {
 	t.Helper()
 	s, _ := loopback(t, change...)
+	d, server := link(t, s)
+	return s, d, server
+}
+
+// link makes a data connection of the session and returns both its ends.
+func link(t testing.TB, s *Session) (*Data, *net.TCPConn) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	conn, err := s.DialFunc("tcp", l.Addr().String())
@@ -198,5 +205,5 @@ func linked(t testing.TB, change ...func(*Config)) (*Session, *Data, *net.TCPCon
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
 	t.Cleanup(func() { _ = server.Close() })
-	return s, conn.(*Data), server.(*net.TCPConn)
+	return conn.(*Data), server.(*net.TCPConn)
 }
